@@ -1,0 +1,42 @@
+# postroad_module(<name> [DEPS module…] [LIBS library…])
+#
+# One module: every .cc of the calling folder becomes the static library postroad_<name>; every
+# x_test.cc becomes part of the test program <name>_test. DEPS are other modules, declared here and
+# nowhere else; scripts/check_dependencies.py compares them with the includes.
+function(postroad_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  file(GLOB headers CONFIGURE_DEPENDS *.h)
+  if(tests)
+    list(REMOVE_ITEM sources ${tests})
+  endif()
+  list(TRANSFORM ARG_DEPS PREPEND postroad_ OUTPUT_VARIABLE deps)
+  if(sources)
+    add_library(postroad_${name} STATIC ${sources} ${headers})
+    target_include_directories(postroad_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(postroad_${name} PUBLIC ${deps} ${ARG_LIBS} Threads::Threads)
+  else()
+    add_library(postroad_${name} INTERFACE)
+    target_include_directories(postroad_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(postroad_${name} INTERFACE ${deps} ${ARG_LIBS} Threads::Threads)
+  endif()
+  if(tests AND POSTROAD_TESTS)
+    postroad_test(${name}_test SOURCES ${tests} DEPS ${name})
+  endif()
+endfunction()
+
+# postroad_test(<name> SOURCES file… [DEPS module…] [LIBS library…] [TIMEOUT seconds] [LABELS …])
+#
+# A GoogleTest program, run by ctest as one test.
+function(postroad_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  list(TRANSFORM ARG_DEPS PREPEND postroad_ OUTPUT_VARIABLE deps)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${deps} ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

@@ -2,8 +2,11 @@
 #ifndef POSTROAD_RUNTIME_EXECUTOR_H_
 #define POSTROAD_RUNTIME_EXECUTOR_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/time.h"
 
@@ -43,6 +46,9 @@ class CorePool {
  public:
   // `threads` 0 means one a core.
   explicit CorePool(unsigned threads);
+  // Lends executors that outlive the pool and are driven by who made them (tests, with
+  // ManualExecutor). Such a pool has no core().
+  explicit CorePool(std::vector<Executor*> executors);
   ~CorePool();  // stops
   CorePool(const CorePool&) = delete;
   CorePool& operator=(const CorePool&) = delete;
@@ -55,7 +61,7 @@ class CorePool {
   // runtime/asio_executor.h).
   struct Core;
   Core& core(size_t index);
-  // Lets the running tasks end, drops the others, joins the threads. Idempotent.
+  // Lets the running tasks end, drops the others, joins the threads. Idempotent. Not from a task.
   void Stop();
 
  private:

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -14,7 +15,7 @@ namespace postroad {
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat { kText, kJson };
 
-// Sets how the process logs; call once, before threads start. Until then: text, info and above.
+// Sets how the process logs; call before threads start. Until then: text, info and above.
 void ConfigureLog(LogLevel level, LogFormat format);
 
 // One entry: a message of fixed words, and what varies as fields:
@@ -26,11 +27,17 @@ struct LogField {
   LogField(std::string_view key, const Error& error) : key(key), value(error.ToString()) {}
   template <typename N>
     requires std::is_arithmetic_v<N>
-  LogField(std::string_view key, N number) : key(key), value(std::to_string(number)) {}
+  LogField(std::string_view key, N number)
+      : key(key), value(std::to_string(number)), number(std::is_integral_v<N>) {}
+  LogField(std::string_view key, bool flag) : key(key), value(flag ? "true" : "false") {}
   std::string key;
   std::string value;
+  bool number = false;  // whether JSON shows it without quotes
 };
 using LogFields = std::initializer_list<LogField>;
+
+// What ConfigureLog's formats make of an entry, the time aside; always one line.
+std::string FormatLogEntry(LogFormat format, std::string_view message, LogFields fields);
 
 void LogDebug(std::string_view message, LogFields fields = {});
 void LogInfo(std::string_view message, LogFields fields = {});

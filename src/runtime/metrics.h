@@ -40,7 +40,8 @@ class Histogram {
 };
 
 // Everything that is measured in one process. Thread-safe. What it returns lives as long as it;
-// asking twice for the same name and labels gives the same object.
+// asking twice for the same name and labels gives the same object. A name that is malformed, or is
+// asked for again as another type, is a bug and ends the process.
 class Metrics {
  public:
   Metrics();
@@ -54,8 +55,11 @@ class Metrics {
   // `bounds` are upper bounds in rising order.
   Histogram& GetHistogram(std::string_view name, std::string_view help,
                           const std::vector<double>& bounds, const Labels& labels = {});
-  // Called before each Render, to set gauges that are costly to keep.
-  void OnRender(std::function<void()> refresh);
+  // Calls `refresh` before each Render, to set gauges that are costly to keep, as long as what is
+  // returned lives; its destruction waits for a call that is under way. `refresh` may get metrics,
+  // but neither Render nor destroy registrations.
+  using Registration = std::shared_ptr<void>;
+  [[nodiscard]] Registration OnRender(std::function<void()> refresh);
 
   // Prometheus text exposition format 0.0.4.
   std::string Render() const;

@@ -1,0 +1,160 @@
+// Logging on spdlog: it filters and writes; entries are formatted here.
+#include "runtime/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+
+#include "core/utf8.h"
+
+namespace postroad {
+namespace {
+
+std::atomic<LogFormat> configured_format = LogFormat::kText;
+
+// Times in UTC with milliseconds; %v is what FormatLogEntry made.
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+// Made once and never destroyed, so that threads may log while the process exits.
+spdlog::logger& Logger() {
+  static spdlog::logger* const logger = [] {
+    auto* made = new spdlog::logger("postroad", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern(kTextPattern, spdlog::pattern_time_type::utc);
+    made->set_error_handler([](const std::string&) {});  // stderr is gone: nowhere to say so
+    return made;
+  }();
+  return *logger;
+}
+
+// Appends `text` with quotes, in the escapes that JSON knows. Bytes that are no UTF-8 are shown as
+// the code points of their values.
+void AppendQuoted(std::string& out, std::string_view text) {
+  const bool utf8 = IsValidUtf8(text);
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+bool NeedsQuotes(std::string_view text) {
+  if (text.empty() || !IsValidUtf8(text)) return true;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '"' || c == '\\' || c == '=') return true;
+  }
+  return false;
+}
+
+// A message's words go bare, unless they could break the line.
+bool NeedsQuotesAsMessage(std::string_view text) {
+  if (!IsValidUtf8(text)) return true;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
+  }
+  return false;
+}
+
+std::string FormatText(std::string_view message, LogFields fields) {
+  std::string line;
+  if (NeedsQuotesAsMessage(message)) {
+    AppendQuoted(line, message);
+  } else {
+    line += message;
+  }
+  for (const LogField& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    if (NeedsQuotes(field.value)) {
+      AppendQuoted(line, field.value);
+    } else {
+      line += field.value;
+    }
+  }
+  return line;
+}
+
+// The members of a JSON object, without its braces.
+std::string FormatJson(std::string_view message, LogFields fields) {
+  std::string line = R"("message":)";
+  AppendQuoted(line, message);
+  for (const LogField& field : fields) {
+    line += ',';
+    AppendQuoted(line, field.key);
+    line += ':';
+    if (field.number) {
+      line += field.value;
+    } else {
+      AppendQuoted(line, field.value);
+    }
+  }
+  return line;
+}
+
+void Log(spdlog::level::level_enum level, std::string_view message, LogFields fields) {
+  spdlog::logger& logger = Logger();
+  if (!logger.should_log(level)) return;
+  const LogFormat format = configured_format.load(std::memory_order_relaxed);
+  logger.log(level, spdlog::string_view_t(FormatLogEntry(format, message, fields)));
+}
+
+}  // namespace
+
+void ConfigureLog(LogLevel level, LogFormat format) {
+  configured_format = format;
+  Logger().set_pattern(format == LogFormat::kJson ? kJsonPattern : kTextPattern,
+                       spdlog::pattern_time_type::utc);
+  Logger().set_level(ToSpdlog(level));
+}
+
+std::string FormatLogEntry(LogFormat format, std::string_view message, LogFields fields) {
+  return format == LogFormat::kJson ? FormatJson(message, fields) : FormatText(message, fields);
+}
+
+void LogDebug(std::string_view message, LogFields fields) {
+  Log(spdlog::level::debug, message, fields);
+}
+void LogInfo(std::string_view message, LogFields fields) {
+  Log(spdlog::level::info, message, fields);
+}
+void LogWarn(std::string_view message, LogFields fields) {
+  Log(spdlog::level::warn, message, fields);
+}
+void LogError(std::string_view message, LogFields fields) {
+  Log(spdlog::level::err, message, fields);
+}
+
+}  // namespace postroad

@@ -1,0 +1,73 @@
+// Metrics and their text form.
+#include "runtime/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace postroad {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(MetricsTest, RendersTextFormat) {
+  Metrics metrics;
+  metrics.GetCounter("postroad_posts_total", "Posts taken.", {{"topic", "a\"b"}}).Add(3);
+  metrics.GetGauge("postroad_streams", "Open streams.").Set(2);
+  metrics.GetHistogram("postroad_wait_seconds", "Waits.", {0.5, 1}).Observe(0.7);
+  const std::string text = metrics.Render();
+  EXPECT_THAT(text, HasSubstr("# HELP postroad_posts_total Posts taken.\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE postroad_posts_total counter\n"));
+  EXPECT_THAT(text, HasSubstr("postroad_posts_total{topic=\"a\\\"b\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("postroad_streams 2\n"));
+  EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_bucket{le=\"0.5\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_bucket{le=\"1\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_count 1\n"));
+}
+
+TEST(MetricsTest, SameNameAndLabelsIsTheSameMetric) {
+  Metrics metrics;
+  Counter& one = metrics.GetCounter("postroad_x_total", "X.", {{"a", "1"}});
+  Counter& other = metrics.GetCounter("postroad_x_total", "X.", {{"a", "2"}});
+  EXPECT_EQ(&one, &metrics.GetCounter("postroad_x_total", "X.", {{"a", "1"}}));
+  EXPECT_NE(&one, &other);
+  one.Add();
+  EXPECT_EQ(one.Value(), 1);
+  EXPECT_EQ(other.Value(), 0);
+}
+
+TEST(MetricsTest, RefreshesBeforeRenderingWhileRegistered) {
+  Metrics metrics;
+  int calls = 0;
+  auto registration =
+      metrics.OnRender([&] { metrics.GetGauge("postroad_calls", "Calls.").Set(++calls); });
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_calls 1\n"));
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_calls 2\n"));
+  registration.reset();
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_calls 2\n"));
+}
+
+TEST(MetricsTest, ListsFamiliesByName) {
+  Metrics metrics;
+  metrics.GetGauge("postroad_b", "B.");
+  metrics.GetCounter("postroad_a_total", "A.", {{"code", "OK"}, {"method", "Post"}});
+  const auto families = metrics.Families();
+  ASSERT_EQ(families.size(), 2u);
+  EXPECT_EQ(families[0].name, "postroad_a_total");
+  EXPECT_EQ(families[0].type, "counter");
+  EXPECT_EQ(families[0].help, "A.");
+  EXPECT_EQ(families[0].labels, (std::vector<std::string>{"code", "method"}));
+  EXPECT_EQ(families[1].type, "gauge");
+}
+
+TEST(MetricsDeathTest, TwoTypesUnderOneNameEndTheProcess) {
+  EXPECT_DEATH(
+      {
+        Metrics metrics;
+        metrics.GetGauge("postroad_x", "X.");
+        metrics.GetCounter("postroad_x", "X.");
+      },
+      "metric declared twice");
+}
+
+}  // namespace
+}  // namespace postroad

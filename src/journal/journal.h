@@ -150,6 +150,13 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual Epoch epoch() const = 0;
+  // The epoch that cursors of this topic carry. That of the store for disk topics. For memory topics
+  // one of its own, which changes when the machine went down without a clean stop since their last
+  // events were acknowledged: some may be lost and their offsets used again.
+  virtual Epoch TopicEpoch(std::string_view topic) const = 0;
+  // The epoch that cursors of the feed carry; changes when that of memory topics does, since the
+  // feed names them too.
+  virtual Epoch FeedEpoch() const = 0;
   virtual const TopicRules& rules() const = 0;
 
   // Queues the batch; `done` is called exactly once, on the completions executor, after it is

@@ -124,7 +124,8 @@ class Store {
   virtual Epoch epoch() const = 0;
 
   // Appends all runs in their order and applies all mutations, atomically; creates topics that are
-  // not there. On return with sync, durable. Called by one thread at a time. On an error nothing is
+  // not there. Feed positions go on from ReadFeedBounds().next in the order of `runs`, without holes.
+  // On return with sync, durable. Called by one thread at a time. On an error nothing is
   // visible and the offsets are not used. RESOURCE_EXHAUSTED reason DISK_FULL while the free space
   // is under the reserve.
   virtual Result<std::vector<Placement>> Append(const AppendGroup& group) = 0;
@@ -133,6 +134,7 @@ class Store {
 
   // NOT_FOUND if there is no such topic.
   virtual Result<TopicInfo> FindTopic(std::string_view name) = 0;
+  virtual Result<TopicInfo> FindTopicById(TopicId id) = 0;
   // Topics in order of name, those after `after` that start with `prefix`, at most `limit`. Without
   // bounds (first, next, bytes) unless asked.
   virtual Result<std::vector<TopicInfo>> ListTopics(std::string_view after, std::string_view prefix,

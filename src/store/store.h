@@ -26,7 +26,7 @@ struct RunToAppend {
   std::string_view topic;
   uint32_t count = 0;     // events in `body`, at least 1
   std::string_view body;
-  Timestamp stored_at{};  // never earlier than that of the topic's run before it
+  Timestamp stored_at{};  // see Placement::stored_at
 };
 
 // A run as it is stored. Owns its bytes; immutable, shared by all that read it.
@@ -79,6 +79,9 @@ struct Placement {
   Offset first;
   FeedPosition position;      // of the first event; the others follow it one by one
   uint64_t bytes_before = 0;  // as in Run
+  // What the run is stored with: the latest `stored_at` of its group, or that of the commit before
+  // it where a clock went back. So times never fall along the feed, nor along a topic.
+  Timestamp stored_at{};
 };
 
 struct TopicInfo {
@@ -122,6 +125,9 @@ class Store {
 
   // The identity of this incarnation of the log; changes when a backup is restored.
   virtual Epoch epoch() const = 0;
+  // Whether the store was closed in order before it was opened here (a new one was). If not, appends
+  // and writes without sync may be missing, the last of them first.
+  virtual bool clean_start() const = 0;
 
   // Appends all runs in their order and applies all mutations, atomically; creates topics that are
   // not there. Feed positions go on from ReadFeedBounds().next in the order of `runs`, without holes.
@@ -145,7 +151,7 @@ class Store {
 
   // Runs of the topic that hold `from` and what follows, in order: as many as fit `max_bytes` of
   // bodies, at least one if there is any. The first may begin before `from`, and after it where
-  // retention took events.
+  // retention took events. Empty if there is none, also for a topic that does not exist.
   virtual Result<std::vector<RunPtr>> ReadRuns(TopicId topic, Offset from, size_t max_bytes) = 0;
   // The topic's last run that begins at or before `offset`; NOT_FOUND.
   virtual Result<RunPtr> ReadRunAt(TopicId topic, Offset offset) = 0;

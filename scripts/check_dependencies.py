@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Compares what the code includes with what the modules declare.
+
+1. A module's DEPS (its CMakeLists.txt) are modules that stand above it in src/CMakeLists.txt,
+   which is the order of the module table in docs/architecture.md.
+2. A file includes headers of its own module and of the modules in its DEPS, and of no other.
+3. A third-party header is included only by the folders that wrap its library (WRAPPED_BY).
+4. Public headers of the C++ client include only the standard library and each other.
+
+Prints one line a violation and exits 1 if there is one.
+"""
+import os
+import re
+import sys
+
+# Third-party headers by prefix, and the folders (or files) under the root that may include them.
+# Tests (x_test.cc, testing/) may also use GoogleTest.
+RPC = ["src/gateway/grpc", "src/gateway/killbill", "src/server", "src/cli", "clients/cpp/src"]
+WRAPPED_BY = {
+    "rocksdb/": ["src/store/rocks"],
+    "grpc/": RPC,
+    "grpcpp/": RPC,
+    "google/protobuf/": RPC,
+    "google/rpc/": RPC,
+    "postroad/v1/": RPC,
+    "killbill/": ["src/gateway/killbill"],
+    "boost/json": ["src/cli", "src/server", "src/auth"],
+    "boost/asio": ["src/runtime", "src/server", "src/gateway/http"],
+    "boost/beast": ["src/server", "src/gateway/http"],
+    "boost/url": ["src/server", "src/gateway/http"],
+    "boost/": ["src/runtime", "src/server", "src/cli", "src/gateway/http"],
+    "openssl/": ["src/auth", "src/server"],
+    "spdlog/": ["src/runtime"],
+    "fmt/": ["src/runtime"],
+    "prometheus/": ["src/runtime"],
+    "toml++/": ["src/server"],
+    "systemd/": ["src/server"],
+    "xxhash.h": ["src/core"],
+    "CLI/": ["src/server", "src/cli"],
+    "gtest/": [],
+    "gmock/": [],
+    "benchmark/": [],
+}
+# The wrapper of the admin stubs, and the benchmark's bare gRPC counterpart: not all of src/cli.
+NARROWED = {"src/cli": {"grpc/", "grpcpp/", "google/protobuf/", "google/rpc/", "postroad/v1/"}}
+NARROWED_TO = {"src/cli": re.compile(r"src/cli/(remote\w*|bench/\w+)\.(h|cc)$")}
+# A gateway speaks one protocol and knows nothing of the others.
+NEVER = [("gateway_grpc", "gateway_killbill"), ("gateway_killbill", "gateway_grpc")]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def without_comments(text):
+    return re.sub(r"#.*", "", text)
+
+
+def modules(root):
+    """{module: (folder, deps)} in the order of declaration."""
+    found = {}
+
+    def visit(folder):
+        path = os.path.join(root, folder, "CMakeLists.txt")
+        text = without_comments(read(path)) if os.path.exists(path) else ""
+        for match in re.finditer(r"postroad_module\(([^)]*)\)|add_subdirectory\(([^)\s]+)[^)]*\)", text):
+            if match.group(2):
+                visit(os.path.normpath(os.path.join(folder, match.group(2))))
+                continue
+            words = match.group(1).split()
+            deps = []
+            if "DEPS" in words:
+                for word in words[words.index("DEPS") + 1:]:
+                    if word == "LIBS":
+                        break
+                    deps.append(word)
+            found[words[0]] = (folder, deps)
+
+    visit("src")
+    return found
+
+
+def cpp_files(root, folder):
+    for directory, _, names in os.walk(os.path.join(root, folder)):
+        for name in sorted(names):
+            if name.endswith((".cc", ".h")):
+                yield os.path.relpath(os.path.join(directory, name), root)
+
+
+def is_test(path):
+    return path.endswith("_test.cc") or "/testing/" in path or re.search(r"_(contract|test\w*)\.(h|cc)$", path)
+
+
+def owner(path, by_folder):
+    """The module whose folder holds the path: the deepest that does."""
+    folder = os.path.dirname(path)
+    while folder and folder not in by_folder:
+        folder = os.path.dirname(folder)
+    return by_folder.get(folder)
+
+
+def check_third_party(path, header):
+    for prefix in sorted(WRAPPED_BY, key=len, reverse=True):
+        if not header.startswith(prefix):
+            continue
+        if is_test(path) and prefix in ("gtest/", "gmock/"):
+            return None
+        for folder in WRAPPED_BY[prefix]:
+            if path.startswith(folder + "/"):
+                narrowed = NARROWED_TO.get(folder)
+                if narrowed and prefix in NARROWED[folder] and not narrowed.match(path):
+                    return f"<{header}> is for {narrowed.pattern} only"
+                return None
+        allowed = ", ".join(WRAPPED_BY[prefix]) or "tests"
+        return f"<{header}> is for {allowed} only"
+    return None
+
+
+def check_order(declared):
+    names = list(declared)
+    for name, (folder, deps) in declared.items():
+        for dep in deps:
+            if dep in ("proto", "client"):
+                continue
+            if dep not in declared:
+                yield f"{folder}/CMakeLists.txt: DEPS names '{dep}', which is no module"
+            elif names.index(dep) >= names.index(name):
+                yield f"{folder}/CMakeLists.txt: '{name}' may not depend on '{dep}', which stands at or above it in the module table"
+            elif (name, dep) in NEVER:
+                yield f"{folder}/CMakeLists.txt: '{name}' may not depend on '{dep}'"
+
+
+def check_file(root, path, declared, by_folder):
+    me = owner(path, by_folder)
+    for bracket, header in INCLUDE.findall(read(os.path.join(root, path))):
+        problem = check_third_party(path, header)
+        if problem:
+            yield f"{path}: {problem}"
+        if bracket == '"' and os.path.exists(os.path.join(root, "src", header)):
+            other = owner("src/" + header, by_folder)
+            if other and me and other != me and other not in declared[me][1]:
+                yield f"{path}: includes {header} of module '{other}', which '{me}' does not declare in DEPS"
+            elif other and not me and path.startswith("clients/"):
+                yield f"{path}: includes {header}: a client knows nothing of the server's modules"
+
+
+def check_client_header(root, path):
+    for bracket, header in INCLUDE.findall(read(os.path.join(root, path))):
+        if not header.startswith("postroad/") and not re.fullmatch(r"[a-z_0-9]+", header):
+            yield f"{path}: public client headers include the standard library and each other, not {header}"
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    root = os.path.abspath(root)
+    declared = modules(root)
+    by_folder = {folder: name for name, (folder, _) in declared.items()}
+    problems = list(check_order(declared))
+    count = 0
+    for top in ("src", "clients"):
+        for path in cpp_files(root, top):
+            count += 1
+            problems += check_file(root, path, declared, by_folder)
+            if path.startswith("clients/cpp/include/"):
+                problems += check_client_header(root, path)
+    for problem in sorted(set(problems)):
+        print(problem)
+    print(f"{count} files of {len(declared)} modules: {len(set(problems))} violations")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+# What Postroad is built and tested with: Debian 12 packages. Sourced by ./dev.
+
+# The compiler, the tools and the libraries that `./dev run` needs.
+build_packages=(
+  ca-certificates ccache clang-19 cmake git libclang-rt-19-dev lld-19 llvm-19 ninja-build pkg-config
+  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libfmt-dev
+  libgrpc++-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev
+  libtomlplusplus-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
+)
+# What the tests need besides. Go (1.21 or newer) is optional: the Kill Bill interop test uses it.
+test_packages=(
+  curl libbenchmark-dev libgmock-dev libgtest-dev openssl python3
+)
+# What `./dev check` needs besides.
+check_packages=(
+  clang-format-19 clang-tidy-19 python3
+)

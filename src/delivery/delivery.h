@@ -69,7 +69,10 @@ struct Delivery {
 
 enum class SettleKind {
   kAck,
-  kAckUpTo,    // all deliveries of this member with ids up to this one
+  // All deliveries of this member with ids up to this one; of those, if this one is still with the
+  // member, what was sent no later than it. Dead letters sent again (top bit set) and other events
+  // count apart.
+  kAckUpTo,
   kNack,       // again after `delay`, or as the schedule says
   kExtend,     // the deadline is now + `delay`
   kTerminate,  // a dead letter now
@@ -172,7 +175,8 @@ struct Receipt {
 // Thread-safe. Completions run on the executor named at Open unless said otherwise.
 class DeliveryEngine {
  public:
-  // Loads every subscription and starts them. Each lives on one executor of `cores`.
+  // Loads every subscription and starts them. Each lives on one executor of `cores`. A
+  // subscription's name must make a topic name behind "_dead/", where its dead letters are copied.
   static Result<std::unique_ptr<DeliveryEngine>> Open(journal::Journal& journal,
                                                       store::Store& store, CorePool& cores,
                                                       Clock& clock, Metrics& metrics);
@@ -217,9 +221,17 @@ class DeliveryEngine {
       std::string_view topic, std::string_view event_id, Offset offset, MonotonicTime deadline,
       Executor& executor, std::move_only_function<void(Receipt, bool timed_out)> done) = 0;
 
-  // Closes members, in-flight events settled or returned, state saved. `done` when that is so.
-  virtual void Drain() = 0;
+  // Delivers no more; waits until what is in flight is settled, at most `timeout`; then closes the
+  // members (UNAVAILABLE reason DRAINING), which returns the rest, and saves the state, synced.
+  // Blocks; not to be called on an executor of the pool.
+  virtual void Drain(Duration timeout) = 0;
+  // Drains without waiting and ends the threads. Idempotent; the destructor calls it. Stop the
+  // engine before the journal and the pool.
   virtual void Stop() = 0;
+
+  // Looks at the clock now, instead of when the next timer goes off: for who turns the clock by
+  // hand, and after the machine was asleep.
+  virtual void CheckTimers() = 0;
 };
 
 }  // namespace postroad::delivery

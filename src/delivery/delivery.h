@@ -228,10 +228,6 @@ class DeliveryEngine {
   // Drains without waiting and ends the threads. Idempotent; the destructor calls it. Stop the
   // engine before the journal and the pool.
   virtual void Stop() = 0;
-
-  // Looks at the clock now, instead of when the next timer goes off: for who turns the clock by
-  // hand, and after the machine was asleep.
-  virtual void CheckTimers() = 0;
 };
 
 }  // namespace postroad::delivery

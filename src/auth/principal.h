@@ -38,6 +38,8 @@ class Principal {
 
  private:
   Principal() = default;
+  const std::vector<TopicPattern>& Granted(Right right) const;
+
   std::string name_;
   std::vector<TopicPattern> post_, read_, administer_;
   bool anything_ = false;

@@ -140,7 +140,8 @@ CorePool::CorePool(unsigned threads) : impl_(std::make_unique<Impl>()) {
   }
   for (unsigned i = 0; i < threads; ++i) {
     impl_->threads.emplace_back([executor = impl_->owned[i].get()] { executor->Run(); });
-    pthread_setname_np(impl_->threads.back().native_handle(), ("core-" + std::to_string(i)).c_str());
+    pthread_setname_np(impl_->threads.back().native_handle(),
+                       ("core-" + std::to_string(i)).c_str());
   }
 }
 

@@ -66,9 +66,8 @@ TEST(CorePoolTest, TimersRunInOrderOfTheirTimes) {
   });
   auto middle = pool.at(0).PostAfter(milliseconds(15), [&] { seen.push_back(2); });
   Executor::Timer early;
-  pool.at(0).Post([&] {
-    early = pool.at(0).PostAfter(milliseconds(1), [&] { seen.push_back(1); });
-  });
+  pool.at(0).Post(
+      [&] { early = pool.at(0).PostAfter(milliseconds(1), [&] { seen.push_back(1); }); });
   done.get_future().wait();
   EXPECT_EQ(seen, (std::vector<int>{1, 2, 3}));
 }

@@ -73,7 +73,9 @@ EventView ViewOf(const Event& event);
 
 // Parses a record (also one that carries a topic, as a posted event does). Unknown fields are
 // skipped. INVALID_ARGUMENT with the byte offset if it is not a well-formed postroad.v1.Event.
-// Does not check limits or UTF-8; CheckEvent does. `out` views `record`.
+// Does not check limits or UTF-8; CheckEvent does. A time that is none, or beyond what nanoseconds
+// hold, becomes Timestamp::min(), which CheckEvent refuses. Of headers with one name the last wins
+// (past kMaxHeaders names all are kept; CheckEvent refuses those events). `out` views `record`.
 Status ParseRecord(std::string_view record, EventView& out);
 
 // Checks every limit above, UTF-8 of all text fields, header names (printable ASCII without blanks,

@@ -8,8 +8,8 @@ namespace {
 
 std::unexpected<Error> Denied(const std::string& name, Right right, std::string_view what) {
   Error error{.code = ErrorCode::kPermissionDenied,
-              .message = "`" + name + "` may not " + std::string(RightName(right)) + " " +
-                         std::string(what),
+              .message = "`" + name + "` may not " + std::string(RightName(right)) +
+                         (right == Right::kPost ? " to " : " ") + std::string(what),
               .reason = "NOT_ALLOWED"};
   error.metadata = {{"principal", name}, {"right", std::string(RightName(right))}};
   return Fail(std::move(error));

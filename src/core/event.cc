@@ -311,18 +311,20 @@ size_t AppendToBody(const EventView& event, std::string& body) {
   const size_t record = RecordSize(event);
   const size_t entry = BytesSize(record);
   const size_t before = body.size();
-  body.resize_and_overwrite(before + entry, [&](char* bytes, size_t size) {
+  // The second argument is no use: libstdc++ 12 hands in the capacity it grew to.
+  body.resize_and_overwrite(before + entry, [&](char* bytes, size_t) {
     char* out = bytes + before;
     *out++ = static_cast<char>(kEntryTag);
     WriteRecord(WriteVarint(out, record), event);
-    return size;
+    return before + entry;
   });
   return entry;
 }
 
 std::string EncodeRecord(const EventView& event) {
   std::string record;
-  record.resize_and_overwrite(RecordSize(event), [&](char* bytes, size_t size) {
+  const size_t size = RecordSize(event);
+  record.resize_and_overwrite(size, [&](char* bytes, size_t) {
     WriteRecord(bytes, event);
     return size;
   });
@@ -331,16 +333,13 @@ std::string EncodeRecord(const EventView& event) {
 
 std::optional<std::string_view> BodyReader::Next() {
   if (rest_.empty() || !ok_) return std::nullopt;
-  std::string_view in = rest_;
-  ok_ = static_cast<uint8_t>(in.front()) == kEntryTag;
-  in.remove_prefix(1);
-  const auto size = ok_ ? TakeVarint(in) : std::nullopt;
-  if (!size || *size > in.size()) {
-    ok_ = false;
-    return std::nullopt;
-  }
-  rest_ = in.substr(*size);
-  return in.substr(0, *size);
+  Reader in(rest_);
+  uint32_t tag;
+  std::string_view record;
+  ok_ = in.ReadTag(tag) && tag == kEntryTag && in.ReadBytes(record);
+  if (!ok_) [[unlikely]] return std::nullopt;
+  rest_.remove_prefix(in.offset());
+  return record;
 }
 
 Result<std::string_view> SkipRecords(std::string_view body, uint32_t n) {

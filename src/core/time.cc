@@ -176,9 +176,16 @@ const Unit* TakeUnit(std::string_view& in) {
 }  // namespace
 
 std::string FormatTime(Timestamp t) {
-  const auto day = std::chrono::floor<std::chrono::days>(t);
-  const std::chrono::year_month_day date(day);
-  const int64_t nanos = (t - day).count();
+  // By hand, since std::chrono::floor overflows near the ends of what nanoseconds hold.
+  constexpr int64_t kDay = 86'400 * kSecond;
+  int64_t day = ToNanos(t) / kDay;
+  int64_t nanos = ToNanos(t) % kDay;
+  if (nanos < 0) {
+    nanos += kDay;
+    --day;
+  }
+  const std::chrono::year_month_day date{
+      std::chrono::sys_days(std::chrono::days(static_cast<int>(day)))};
   const auto seconds = static_cast<int>(nanos / kSecond);
   char text[48];
   int length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d",

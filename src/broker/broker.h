@@ -78,6 +78,9 @@ class Broker {
   // Stores the batch whole or not at all; `done` is called once, on `executor`, when that is so.
   // RESOURCE_EXHAUSTED reason OVERLOADED or DISK_FULL: nothing is stored, try again later.
   void Post(PendingPost post, Executor& executor, PostCompletion done);
+  // The same, with `done` on the journal's executor for completions, which saves a hand-over; it
+  // must be quick and block nowhere.
+  void Post(PendingPost post, PostCompletion done);
   // The same, and `done` only once every subscription has settled every event, or `timeout` after
   // storing. Its builder needs keep_ids. Destroying the handle, on `executor`, gives up the wait
   // (not the post): `done` is not called any more. INVALID_ARGUMENT if there are too many events or
@@ -155,8 +158,9 @@ class Broker {
   Result<BrokerStats> Stats(const Principal& principal);
 
   // Ends every stream with UNAVAILABLE reason DRAINING and takes no new calls; then drains the
-  // journal and the delivery engine (in-flight events settled or returned). Blocks. Idempotent.
-  void Drain();
+  // journal and the delivery engine (in-flight events settled or returned), waiting at most
+  // `timeout` for members. Blocks; not to be called on an executor of the pool. Idempotent.
+  void Drain(Duration timeout = std::chrono::seconds(10));
 
  private:
   struct Impl;

@@ -1,0 +1,115 @@
+// RocksDB as the store uses it.
+#include "store/rocks/engine.h"
+
+#include <sys/statvfs.h>
+
+#include "store/rocks/engine_options.h"
+
+namespace postroad::store {
+
+Error CorruptError(const std::string& directory, const std::string& what) {
+  return {ErrorCode::kDataLoss,
+          what + "; run `postroad store check --data " + directory +
+              "` to see how far the damage goes, and restore a backup if there is one",
+          "", "STORE_CORRUPT"};
+}
+
+Result<std::unique_ptr<Engine>> Engine::Open(const RocksOptions& options, Mode mode) {
+  std::unique_ptr<Engine> engine(new Engine(options));
+  rocksdb::DBOptions db_options = MakeDbOptions(options);
+  db_options.create_if_missing = mode == Mode::kCreate;
+  db_options.create_missing_column_families = mode == Mode::kCreate;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto families = MakeFamilies(options);
+  const rocksdb::Status status =
+      mode == Mode::kReadOnly
+          ? rocksdb::DB::OpenForReadOnly(db_options, options.directory, families, &handles, &db)
+          : rocksdb::DB::Open(db_options, options.directory, families, &handles, &db);
+  if (!status.ok()) return Fail(engine->FromRocks(status, "cannot open " + options.directory));
+  engine->db_.reset(db);
+  std::copy(handles.begin(), handles.end(), engine->families_.begin());
+  return engine;
+}
+
+Engine::~Engine() {
+  if (!db_) return;
+  for (auto* family : families_) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  db_->Close().PermitUncheckedError();
+}
+
+std::unique_ptr<rocksdb::Iterator> Engine::Iterate(Family f, const rocksdb::ReadOptions& options) {
+  return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(f)));
+}
+
+Result<bool> Engine::Get(Family f, std::string_view key, rocksdb::PinnableSlice& value) {
+  const auto status = db_->Get({}, family(f), ToSlice(key), &value);
+  if (status.ok()) return true;
+  if (status.IsNotFound()) return false;
+  return Fail(FromRocks(status, "cannot read"));
+}
+
+rocksdb::WriteBatch Engine::NewBatch(bool sync, size_t reserve_bytes) {
+  rocksdb::WriteBatch batch(reserve_bytes);
+  // Marks the log's record as one that was synced before anything followed it (wal_scan.h).
+  if (sync) (void)batch.PutLogData("s");
+  return batch;
+}
+
+Status Engine::Commit(rocksdb::WriteBatch& batch, bool sync) {
+  rocksdb::WriteOptions write;
+  write.sync = sync;
+  rocksdb::Status status = db_->Write(write, &batch);
+  if (status.IsIOError()) {
+    // A full disk stops RocksDB until it is told to go on.
+    if (FreeBytes() < options_.disk_reserve_bytes) return Fail(DiskFullError());
+    if (TryRecover().ok()) status = db_->Write(write, &batch);
+  }
+  if (!status.ok()) return Fail(FromRocks(status, "cannot write"));
+  return {};
+}
+
+rocksdb::Status Engine::TryRecover() {
+  std::lock_guard lock(recover_mutex_);
+  if (auto status = db_->Resume(); !status.ok()) return status;
+  // The log's file may end in half a record and takes no more; a flush of something that is in
+  // memory only starts a new one.
+  rocksdb::WriteOptions memory_only;
+  memory_only.disableWAL = true;
+  auto* family = this->family(Family::kDefault);
+  if (auto status = db_->Put(memory_only, family, "resumed", ""); !status.ok()) return status;
+  return db_->Flush({}, family);
+}
+
+uint64_t Engine::FreeBytes() const {
+  struct statvfs fs{};
+  if (statvfs(options_.directory.c_str(), &fs) != 0) return 0;
+  return static_cast<uint64_t>(fs.f_bavail) * fs.f_frsize;
+}
+
+Status Engine::CheckRoom() const {
+  if (FreeBytes() < options_.disk_reserve_bytes) return Fail(DiskFullError());
+  return {};
+}
+
+Error Engine::DiskFullError() const {
+  Error error{ErrorCode::kResourceExhausted,
+              "the disk of " + options_.directory + " is full: less than " +
+                  std::to_string(options_.disk_reserve_bytes >> 20) +
+                  " MiB is free; make room, posts are taken again by themselves",
+              "", "DISK_FULL"};
+  error.metadata["reserve_bytes"] = std::to_string(options_.disk_reserve_bytes);
+  return error;
+}
+
+Error Engine::FromRocks(const rocksdb::Status& status, const std::string& doing) const {
+  const std::string what = doing + ": " + status.ToString();
+  if (status.IsCorruption()) return CorruptError(options_.directory, what);
+  if (status.IsNoSpace()) return DiskFullError();
+  if (status.IsIOError() || status.IsShutdownInProgress() || status.IsTryAgain()) {
+    return {ErrorCode::kUnavailable, what, "", "STORE_IO"};
+  }
+  return {ErrorCode::kInternal, what};
+}
+
+}  // namespace postroad::store

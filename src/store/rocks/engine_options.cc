@@ -1,0 +1,78 @@
+// How RocksDB is set up for the store.
+#include "store/rocks/engine_options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+#include <algorithm>
+
+#include "store/rocks/engine.h"
+
+namespace postroad::store {
+namespace {
+
+// In the order of Family.
+constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
+    "default",       "runs",         "feed",     "topics", "trims", "schedule",
+    "subscriptions", "dead_letters", "receipts", "dedup",  "meta"};
+
+rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  // Index and filters are in the cache too, so that it bounds all memory of readers.
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.block_size = 16 << 10;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  return table;
+}
+
+}  // namespace
+
+rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
+  rocksdb::DBOptions db;
+  db.db_write_buffer_size = options.write_buffer_bytes;
+  // What a start after a crash has to replay.
+  db.max_total_wal_size = std::max<uint64_t>(options.write_buffer_bytes, 16 << 20);
+  // Files are opened when they are read, not all at the start.
+  db.max_open_files = 256;
+  db.skip_stats_update_on_db_open = true;
+  db.max_background_jobs = 2;
+  db.bytes_per_sync = 1 << 20;  // keeps a flush's writing from delaying the log's fsync at its end
+  // wal_scan has looked at the log before: nothing whole follows where this mode stops.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.keep_log_file_num = 2;
+  db.max_log_file_size = 1 << 20;
+  db.max_manifest_file_size = 16 << 20;
+  db.stats_dump_period_sec = 0;  // nothing to do when idle
+  db.stats_persist_period_sec = 0;
+  db.max_bgerror_resume_count = 0;  // Engine::Commit resumes
+  return db;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const RocksOptions& options) {
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : kFamilyNames) {
+    rocksdb::ColumnFamilyOptions family;
+    family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
+    family.write_buffer_size = std::max<uint64_t>(options.write_buffer_bytes / 2, 1 << 20);
+    family.compression = rocksdb::kNoCompression;
+    families.emplace_back(name, family);
+  }
+  auto& runs = families[static_cast<size_t>(Family::kRuns)].options;
+  // Files with many deletions in a row are compacted soon, so that retention frees space.
+  runs.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(1024, 512));
+  auto& topics = families[static_cast<size_t>(Family::kTopics)].options;
+  topics.memtable_whole_key_filtering = true;
+  topics.memtable_prefix_bloom_size_ratio = 0.02;
+  return families;
+}
+
+}  // namespace postroad::store

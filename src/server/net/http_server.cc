@@ -14,10 +14,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <condition_variable>
-#include <future>
 #include <list>
 #include <mutex>
-#include <optional>
 #include <utility>
 
 #include "runtime/asio_executor.h"
@@ -45,7 +43,8 @@ Response MakeResponse(const Request& request, const HttpHandler& handler) {
     answer = {.status = 405, .body = "only GET and HEAD are served here\n"};
   } else {
     const std::string target = request.target();
-    answer = handler({.method = request.method_string(), .path = target.substr(0, target.find('?'))});
+    answer =
+        handler({.method = request.method_string(), .path = target.substr(0, target.find('?'))});
   }
   Response response(static_cast<http::status>(answer.status), request.version());
   response.set(http::field::content_type, answer.content_type);
@@ -54,7 +53,7 @@ Response MakeResponse(const Request& request, const HttpHandler& handler) {
   response.keep_alive(request.keep_alive());
   response.body() = std::move(answer.body);
   response.prepare_payload();
-  if (request.method() == http::verb::head) response.body().clear();
+  if (request.method() == http::verb::head) response.body().clear();  // its length stays
   return response;
 }
 
@@ -82,6 +81,10 @@ class BeastServer final : public HttpServer {
   uint16_t port() const override { return port_; }
 
   void Stop() override {
+    {
+      std::lock_guard lock(mutex_);
+      ++running_;  // the task below
+    }
     asio::post(io_, [this] {
       stopping_ = true;
       error_code ignored;
@@ -90,7 +93,6 @@ class BeastServer final : public HttpServer {
       Ended();
     });
     std::unique_lock lock(mutex_);
-    ++running_;  // what was just posted
     idle_.wait(lock, [this] { return running_ == 0; });
   }
 
@@ -196,10 +198,8 @@ class BeastServer final : public HttpServer {
                                 asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       Response response = MakeResponse(parser.get(), handler_);
-      http::response_serializer<http::string_body> serializer(response);
-      serializer.split(parser.get().method() == http::verb::head);
       beast::get_lowest_layer(stream).expires_after(options_.request_timeout);
-      co_await http::async_write(stream, serializer,
+      co_await http::async_write(stream, response,
                                  asio::redirect_error(asio::use_awaitable, error));
       if (error || !response.keep_alive()) co_return;
     }

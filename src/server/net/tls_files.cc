@@ -44,8 +44,8 @@ Status CheckPair(const TlsIdentity& identity, const std::string& certificate_fil
   const Certificate certificate(
       PEM_read_bio_X509(BioOf(identity.certificate_pem).get(), nullptr, nullptr, nullptr));
   if (!certificate) return Invalid({}, certificate_file + " holds no certificate in PEM");
-  const Key key(PEM_read_bio_PrivateKey(BioOf(identity.key_pem).get(), nullptr, NoPassPhrase,
-                                        nullptr));
+  const Key key(
+      PEM_read_bio_PrivateKey(BioOf(identity.key_pem).get(), nullptr, NoPassPhrase, nullptr));
   if (!key) return Invalid({}, key_file + " holds no private key in PEM without a pass phrase");
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return Invalid({}, key_file + " is not the key of the certificate in " + certificate_file);
@@ -75,9 +75,9 @@ TlsFiles::TlsFiles(std::string certificate_file, std::string key_file, Duration 
       executor_(executor),
       on_change_(std::move(on_change)) {}
 
-Result<std::unique_ptr<TlsFiles>> TlsFiles::Open(std::string certificate_file,
-                                                 std::string key_file, Duration interval,
-                                                 Executor& executor, OnChange on_change) {
+Result<std::unique_ptr<TlsFiles>> TlsFiles::Open(std::string certificate_file, std::string key_file,
+                                                 Duration interval, Executor& executor,
+                                                 OnChange on_change) {
   std::unique_ptr<TlsFiles> files(new TlsFiles(std::move(certificate_file), std::move(key_file),
                                                interval, executor, std::move(on_change)));
   files->stamp_ = files->LookAtFiles();

@@ -1,6 +1,6 @@
 // The declarations of all settings.
-#include "server/address.h"
-#include "server/config.h"
+#include "server/config/address.h"
+#include "server/config/config.h"
 
 namespace postroad::server {
 namespace {
@@ -163,8 +163,7 @@ Settings DeclareKey(KeyText& key) {
   settings.Secret("key", "The key, or `sha256:` and the hexadecimal SHA-256 of it.", key.key);
   settings.Text("key_file", "A file that holds what `key` would.", key.key_file);
   settings.List("post", "Patterns of topics it may post to.", key.post, CheckPattern);
-  settings.List("read", "Patterns of topics it may read and subscribe to.", key.read,
-                CheckPattern);
+  settings.List("read", "Patterns of topics it may read and subscribe to.", key.read, CheckPattern);
   settings.List("administer",
                 "Patterns of topics it may administer; `*` also allows what concerns the server.",
                 key.administer, CheckPattern);

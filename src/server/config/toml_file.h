@@ -1,6 +1,6 @@
 // The configuration file, flattened to entries that know where they stand.
-#ifndef POSTROAD_SERVER_TOML_FILE_H_
-#define POSTROAD_SERVER_TOML_FILE_H_
+#ifndef POSTROAD_SERVER_CONFIG_TOML_FILE_H_
+#define POSTROAD_SERVER_CONFIG_TOML_FILE_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "server/setting_value.h"
+#include "server/config/setting_value.h"
 
 namespace postroad::server {
 
@@ -33,4 +33,4 @@ Result<std::vector<TomlEntry>> ParseToml(std::string_view text, std::string_view
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_TOML_FILE_H_
+#endif  // POSTROAD_SERVER_CONFIG_TOML_FILE_H_

@@ -1,11 +1,11 @@
 // What settings must be together, each being right by itself.
-#ifndef POSTROAD_SERVER_CONFIG_CHECK_H_
-#define POSTROAD_SERVER_CONFIG_CHECK_H_
+#ifndef POSTROAD_SERVER_CONFIG_CONFIG_CHECK_H_
+#define POSTROAD_SERVER_CONFIG_CONFIG_CHECK_H_
 
 #include <string>
 #include <vector>
 
-#include "server/config.h"
+#include "server/config/config.h"
 
 namespace postroad::server {
 
@@ -18,4 +18,4 @@ std::vector<ConfigProblem> CheckConfig(const Config& config);
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_CONFIG_CHECK_H_
+#endif  // POSTROAD_SERVER_CONFIG_CONFIG_CHECK_H_

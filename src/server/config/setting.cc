@@ -1,5 +1,5 @@
 // See setting.h.
-#include "server/setting.h"
+#include "server/config/setting.h"
 
 #include <algorithm>
 
@@ -48,6 +48,12 @@ void Settings::List(std::string name, std::string text, std::vector<std::string>
 const Setting* Settings::Find(std::string_view name) const {
   const auto found = std::ranges::find(all_, name, &Setting::name);
   return found == all_.end() ? nullptr : &*found;
+}
+
+bool Settings::HasSection(std::string_view section) const {
+  const std::string prefix = std::string(section) + ".";
+  return std::ranges::any_of(
+      all_, [&](const Setting& setting) { return setting.name.starts_with(prefix); });
 }
 
 std::vector<std::string> Settings::Names() const {

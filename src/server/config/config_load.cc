@@ -6,9 +6,9 @@
 #include <map>
 
 #include "core/names.h"
-#include "server/config.h"
-#include "server/config_check.h"
-#include "server/toml_file.h"
+#include "server/config/config.h"
+#include "server/config/config_check.h"
+#include "server/config/toml_file.h"
 
 namespace postroad::server {
 namespace {
@@ -75,6 +75,8 @@ class Loader {
         topics[entry.index].push_back(std::move(entry));
       } else if (entry.index >= 0 && entry.section == "keys") {
         keys[entry.index].push_back(std::move(entry));
+      } else if (IsList(entry.section) || entry.index >= 0) {
+        ComplainOfList(entry);
       } else {
         const std::string name =
             entry.section.empty() ? entry.key : entry.section + "." + entry.key;
@@ -83,6 +85,24 @@ class Loader {
     }
     for (const auto& [index, item] : topics) ReadTopicRule(index, item);
     for (const auto& [index, item] : keys) ReadKey(index, item);
+  }
+
+  static bool IsList(const std::string& section) {
+    return section == "topics" || section == "keys";
+  }
+  // A list written as a single table, the other way round, or of a name that is not known.
+  void ComplainOfList(const TomlEntry& entry) {
+    const std::string origin = entry.place.ToString(), &section = entry.section;
+    if (IsList(section)) {
+      return Problem(origin, "`" + section + "` is a list: begin each entry with [[" + section +
+                                 "]], not [" + section + "]");
+    }
+    if (settings_.HasSection(section)) {
+      return Problem(origin, "`" + section + "` is no list: write [" + section + "]");
+    }
+    const std::string near = NearestName(section, {"topics", "keys"});
+    Problem(origin, "unknown list [[" + section + "]]" +
+                        DidYouMean(near.empty() ? near : "[[" + near + "]]"));
   }
 
   // Variables of our sections; others that begin with POSTROAD_ may be anybody's.
@@ -120,7 +140,8 @@ class Loader {
       return false;
     }
     if (const Status status = setting->set(value); !status) {
-      Problem(origin, "`" + full + "` " + (setting->secret ? "is no text" : status.error().message));
+      Problem(origin,
+              "`" + full + "` " + (setting->secret ? "must be text" : status.error().message));
       return false;
     }
     origins_[full] = origin;
@@ -160,8 +181,8 @@ class Loader {
       if (!key) return Problem(place, "`" + list + ".key_file`: " + key.error().message);
       text.key = *std::move(key);
     }
-    config_.keys.push_back({text.name, text.key, ParsePatterns(text.post),
-                            ParsePatterns(text.read), ParsePatterns(text.administer)});
+    config_.keys.push_back({text.name, text.key, ParsePatterns(text.post), ParsePatterns(text.read),
+                            ParsePatterns(text.administer)});
     key_places_.push_back(place);
   }
 
@@ -192,8 +213,8 @@ class Loader {
   void ListEffective() {
     for (const Setting& setting : settings_.all()) {
       const auto origin = origins_.find(setting.name);
-      effective_.push_back({setting.name, setting.show(),
-                            origin == origins_.end() ? "default" : origin->second});
+      effective_.push_back(
+          {setting.name, setting.show(), origin == origins_.end() ? "default" : origin->second});
     }
     std::ranges::move(items_, std::back_inserter(effective_));
   }

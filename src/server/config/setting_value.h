@@ -1,6 +1,6 @@
 // Values of settings as they are written, and the kinds they are read as: sizes, durations, counts.
-#ifndef POSTROAD_SERVER_SETTING_VALUE_H_
-#define POSTROAD_SERVER_SETTING_VALUE_H_
+#ifndef POSTROAD_SERVER_CONFIG_SETTING_VALUE_H_
+#define POSTROAD_SERVER_CONFIG_SETTING_VALUE_H_
 
 #include <cstdint>
 #include <string>
@@ -45,4 +45,4 @@ std::string ShowList(const std::vector<std::string>& list);
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_SETTING_VALUE_H_
+#endif  // POSTROAD_SERVER_CONFIG_SETTING_VALUE_H_

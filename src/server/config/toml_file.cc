@@ -1,5 +1,5 @@
 // TOML by toml++.
-#include "server/toml_file.h"
+#include "server/config/toml_file.h"
 
 #include <toml++/toml.h>
 

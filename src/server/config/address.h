@@ -1,6 +1,6 @@
 // Addresses to listen on.
-#ifndef POSTROAD_SERVER_ADDRESS_H_
-#define POSTROAD_SERVER_ADDRESS_H_
+#ifndef POSTROAD_SERVER_CONFIG_ADDRESS_H_
+#define POSTROAD_SERVER_CONFIG_ADDRESS_H_
 
 #include <cstdint>
 #include <string>
@@ -26,4 +26,4 @@ inline bool IsUnixSocket(std::string_view text) { return text.starts_with("unix:
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_ADDRESS_H_
+#endif  // POSTROAD_SERVER_CONFIG_ADDRESS_H_

@@ -1,5 +1,5 @@
 // See setting_value.h.
-#include "server/setting_value.h"
+#include "server/config/setting_value.h"
 
 #include <array>
 #include <charconv>

@@ -1,9 +1,9 @@
 // See config_check.h.
-#include "server/config_check.h"
+#include "server/config/config_check.h"
 
 #include <algorithm>
 
-#include "server/address.h"
+#include "server/config/address.h"
 
 namespace postroad::server {
 namespace {
@@ -45,9 +45,9 @@ std::vector<ConfigProblem> CheckConfig(const Config& config) {
   }
   if (config.tls.certificate_file.empty() != config.tls.key_file.empty()) {
     const bool no_key = config.tls.key_file.empty();
-    problems.push_back({no_key ? "tls.certificate_file" : "tls.key_file",
-                        no_key ? "needs tls.key_file beside it"
-                               : "needs tls.certificate_file beside it"});
+    problems.push_back(
+        {no_key ? "tls.certificate_file" : "tls.key_file",
+         no_key ? "needs tls.key_file beside it" : "needs tls.certificate_file beside it"});
   }
   CheckExposed(config, "listen.http", config.listen.http, problems);
   for (const std::string& address : config.listen.grpc) {
@@ -55,9 +55,9 @@ std::vector<ConfigProblem> CheckConfig(const Config& config) {
   }
   const uint64_t largest = LargestEvent(config.journal.rules);
   if (config.grpc.max_message_bytes <= largest) {
-    problems.push_back({"grpc.max_message_bytes",
-                        "must be more than the largest max_event_bytes, which is " +
-                            ShowBytes(largest)});
+    problems.push_back(
+        {"grpc.max_message_bytes",
+         "must be more than the largest max_event_bytes, which is " + ShowBytes(largest)});
   }
   return problems;
 }

@@ -1,11 +1,11 @@
 // See address.h.
-#include "server/address.h"
+#include "server/config/address.h"
 
 #include <arpa/inet.h>
 
 #include <charconv>
 
-#include "server/setting_value.h"
+#include "server/config/setting_value.h"
 
 namespace postroad::server {
 namespace {

@@ -1,9 +1,10 @@
 // Settings that describe themselves: each is declared once, with its name, text, kind, bounds and
 // the variable it fills (whose value is the default). The file, variables, flags, `config show` and
 // docs/configuration.md are all served from these declarations.
-#ifndef POSTROAD_SERVER_SETTING_H_
-#define POSTROAD_SERVER_SETTING_H_
+#ifndef POSTROAD_SERVER_CONFIG_SETTING_H_
+#define POSTROAD_SERVER_CONFIG_SETTING_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -16,15 +17,15 @@
 
 #include "core/error.h"
 #include "core/time.h"
-#include "server/setting_value.h"
+#include "server/config/setting_value.h"
 
 namespace postroad::server {
 
 struct Setting {
-  std::string name;    // "store.directory"; in a list's table, only "pattern"
-  std::string text;    // what it is for, in a sentence
-  std::string kind;    // "size", "duration", "number", "true or false", "text", "list", "a or b"
-  std::string bounds;  // "1MiB to 1GiB"; may be empty
+  std::string name;     // "store.directory"; in a list's table, only "pattern"
+  std::string text;     // what it is for, in a sentence
+  std::string kind;     // "size", "duration", "number", "true or false", "text", "list", "a or b"
+  std::string bounds;   // "1MiB to 1GiB"; may be empty
   std::string initial;  // the default, as in the file; empty: none
   bool secret = false;  // never shown
   // Fills the variable, or says what is wrong with the value ("must be …").
@@ -63,8 +64,8 @@ class Settings {
   }
   template <typename Target>
   void Time(std::string name, std::string text, Target& target, Bounds<Duration> bounds = {}) {
-    AddBounded<Duration>(std::move(name), std::move(text), "duration", target, bounds,
-                         ReadDuration, ShowDuration);
+    AddBounded<Duration>(std::move(name), std::move(text), "duration", target, bounds, ReadDuration,
+                         ShowDuration);
   }
   void Flag(std::string name, std::string text, bool& target) {
     Add<bool>(std::move(name), std::move(text), "true or false", {}, target, ReadFlag, ShowFlag);
@@ -84,11 +85,13 @@ class Settings {
   // Null if there is none of that name.
   const Setting* Find(std::string_view name) const;
   std::vector<std::string> Names() const;
+  // Whether there is a setting "<section>.…".
+  bool HasSection(std::string_view section) const;
 
  private:
   template <typename T, typename Target>
-  void Add(std::string name, std::string text, std::string kind, std::string bounds,
-           Target& target, std::function<Result<T>(const RawValue&)> read,
+  void Add(std::string name, std::string text, std::string kind, std::string bounds, Target& target,
+           std::function<Result<T>(const RawValue&)> read,
            std::function<std::string(const T&)> show);
   template <typename T, typename Target>
   void AddBounded(std::string name, std::string text, std::string kind, Target& target,
@@ -179,4 +182,4 @@ void Settings::Choice(std::string name, std::string text, Target& target,
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_SETTING_H_
+#endif  // POSTROAD_SERVER_CONFIG_SETTING_H_

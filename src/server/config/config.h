@@ -1,6 +1,6 @@
 // The server's configuration: what the file, the environment and the flags say, in rising order.
-#ifndef POSTROAD_SERVER_CONFIG_H_
-#define POSTROAD_SERVER_CONFIG_H_
+#ifndef POSTROAD_SERVER_CONFIG_CONFIG_H_
+#define POSTROAD_SERVER_CONFIG_CONFIG_H_
 
 #include <map>
 #include <optional>
@@ -15,7 +15,7 @@
 #include "gateway/grpc/grpc_server.h"
 #include "journal/journal.h"
 #include "runtime/log.h"
-#include "server/setting.h"
+#include "server/config/setting.h"
 #include "store/rocks/rocks_store.h"
 
 namespace postroad::server {
@@ -76,8 +76,8 @@ Settings DeclareKey(KeyText& key);
 struct ConfigSources {
   std::string file_name;  // as it is called in messages
   std::optional<std::string> file_text;
-  std::map<std::string, std::string> variables;               // the whole environment
-  std::vector<std::pair<std::string, std::string>> flags;     // setting's name and value
+  std::map<std::string, std::string> variables;            // the whole environment
+  std::vector<std::pair<std::string, std::string>> flags;  // setting's name and value
 };
 
 // Where a setting's value comes from: "default", "postroad.toml:7:1", "POSTROAD_STORE_DIRECTORY" or
@@ -106,4 +106,4 @@ std::string ConfigurationDocs();
 
 }  // namespace postroad::server
 
-#endif  // POSTROAD_SERVER_CONFIG_H_
+#endif  // POSTROAD_SERVER_CONFIG_CONFIG_H_

@@ -1,12 +1,12 @@
 // docs/configuration.md, from the declarations.
-#include "server/config.h"
+#include "server/config/config.h"
 
 namespace postroad::server {
 namespace {
 
 constexpr const char* kIntro = R"(# Configuration
 
-<!-- Made by `postroad config docs` from the declarations in src/server/config_settings.cc. -->
+<!-- Made by `postroad config docs` from the declarations in src/server/config/config_settings.cc. -->
 
 `postroad serve` takes its settings from three places, each stronger than the one before:
 
@@ -57,9 +57,25 @@ constexpr const char* kTopics = R"(
 ## [[topics]]
 
 Rules by topic name. They apply in their order; where several match a topic, the later one wins,
-setting by setting. What no rule sets is: durability `disk`, retention_age `7d`, no limits by count
-and bytes, max_event_bytes `1MiB`, dedup_window `10m`.
-)";
+setting by setting. What no rule sets is: )";
+
+// What applies where no rule says otherwise, shown through the same declarations.
+std::string TopicDefaults() {
+  const journal::TopicSettings defaults;
+  TopicRuleText rule;
+  rule.rule.durability = defaults.durability;
+  rule.rule.retention_age = defaults.retention_age;
+  rule.rule.retention_count = defaults.retention_count;
+  rule.rule.retention_bytes = defaults.retention_bytes;
+  rule.rule.max_event_bytes = defaults.max_event_bytes;
+  rule.rule.dedup_window = defaults.dedup_window;
+  std::string list;
+  for (const Setting& setting : DeclareTopicRule(rule).all()) {
+    if (setting.name == "pattern") continue;
+    list += (list.empty() ? "" : ", ") + setting.name + " `" + setting.show() + "`";
+  }
+  return list + ".\n";
+}
 
 constexpr const char* kKeys = R"(
 ## [[keys]]
@@ -93,12 +109,13 @@ std::string ConfigurationDocs() {
     const std::string of_setting = setting.name.substr(0, setting.name.find('.'));
     if (of_setting != section) {
       section = of_setting;
-      out += "\n## [" + section + "]\n\n| setting | value | default | what it is |\n|---|---|---|---|\n";
+      out += "\n## [" + section +
+             "]\n\n| setting | value | default | what it is |\n|---|---|---|---|\n";
     }
     AddRow(out, setting, true);
   }
   TopicRuleText rule;
-  out += kTopics;
+  out += kTopics + TopicDefaults();
   AddTable(out, DeclareTopicRule(rule));
   KeyText key;
   out += kKeys;

@@ -41,14 +41,12 @@ class TopicRuns {
 
  private:
   bool Arrive();
-  // What is wrong with the run at `first_`, which may not have been readable.
-  Error BadRun(const std::string& what) const;
+  Error BadRun(std::string_view what) const;
 
   Engine* engine_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   TopicId topic_;
-  std::string name_;  // of the topic, once a run was met
-  Offset first_;      // of the run; after an error, the offset that was looked for
+  Offset first_;
   RunHeader header_;
   bool malformed_ = false;
 };

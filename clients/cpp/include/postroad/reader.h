@@ -42,7 +42,7 @@ class ReadEvent {
   const EventView& event() const { return event_; }  // with its topic
   Offset offset() const { return offset_; }
   Timestamp stored_at() const { return stored_at_; }
-  // Where to go on after this event. Made when asked for. On a cluster's streams of several topics
+  // Where to go on after this event. Made when asked for. On a cluster's streams of several topics,
   // only the last event of a response has its own; those before it have that of the response
   // before, so that going on from it repeats events, and loses none.
   std::string Cursor() const;

@@ -18,6 +18,10 @@
 
 namespace postroad {
 
+namespace client {
+class Settlements;
+}
+
 // One event handed to this member, to be settled once. Move-only; its views live as long as it.
 // Any thread may settle it, also after the handler returned if it was taken with Defer().
 class Delivery {
@@ -52,7 +56,9 @@ class Delivery {
   struct Source;
 
  private:
-  friend struct Source;
+  friend class Subscriber;
+  Status SettleWith(const std::function<void(client::Settlements&)>& fill);
+
   EventView event_;
   Offset offset_;
   uint32_t attempt_ = 1;

@@ -1,0 +1,79 @@
+#include "client/lifecycle.h"
+
+#include <utility>
+
+namespace postroad::client {
+
+Lifecycle::Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component)
+    : connection_(std::move(connection)), component_(std::move(component)) {}
+
+State Lifecycle::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void Lifecycle::Set(State state, Error error) {
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_ || state_ == state) return;
+    state_ = state;
+  }
+  connection_->Report({component_, state, std::move(error)});
+}
+
+void Lifecycle::End(Status status) {
+  Error error = status ? Error{.message = {}} : status.error();
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    state_ = State::kClosed;
+  }
+  connection_->Report({component_, State::kClosed, std::move(error)});
+  std::lock_guard lock(mutex_);
+  ended_ = true;
+  end_ = std::move(status);
+  changed_.notify_all();
+}
+
+Status Lifecycle::Wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
+  return end_;
+}
+
+Status Lifecycle::WaitFor(Duration timeout) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, timeout, [this] { return ended_; })) {
+    return Fail(ErrorCode::kDeadlineExceeded, component_ + " still runs");
+  }
+  return end_;
+}
+
+void Lifecycle::Log(Severity severity, std::string_view message) {
+  connection_->Log(severity, component_ + ": " + std::string(message));
+}
+
+Status Lifecycle::Reconnect(const std::function<Status()>& session,
+                            const std::function<bool()>& established,
+                            const std::function<bool(const Error&)>& is_final) {
+  Backoff backoff(connection_->options.backoff, *connection_->environment);
+  while (!stopping()) {
+    Status status = session();
+    if (stopping() || status) break;
+    Error& error = status.error();
+    if (is_final(error)) return status;
+    Set(State::kDisconnected, error);
+    if (established()) backoff.Reset();
+    const auto wait = backoff.Next();
+    if (!wait) {
+      error.message +=
+          " (gave up after " + FormatDuration(connection_->options.backoff.give_up_after) + ")";
+      return status;
+    }
+    Log(Severity::kDebug, "next attempt in " + FormatDuration(*wait) + ": " + error.ToString());
+    connection_->environment->Sleep(*wait, token());
+  }
+  return {};
+}
+
+}  // namespace postroad::client

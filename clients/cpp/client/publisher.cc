@@ -1,0 +1,244 @@
+// The callers' side: checks, ids, encoding, room, batches.
+#include "postroad/publisher.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "client/check.h"
+#include "client/publisher_impl.h"
+#include "client/status.h"
+#include "core/uuid.h"
+
+namespace postroad {
+
+using client::PostBatch;
+using client::PostCall;
+
+namespace {
+
+Status CheckOptions(const PublisherOptions& options) {
+  using client::CheckRange;
+  POSTROAD_TRY(CheckRange<size_t>("max_batch_events", options.max_batch_events, 1,
+                                  client::kMaxRequestEvents));
+  POSTROAD_TRY(CheckRange<size_t>("max_batch_bytes", options.max_batch_bytes, 1024,
+                                  client::kMaxRequestBytes));
+  POSTROAD_TRY(CheckRange<size_t>("max_in_flight", options.max_in_flight, 1, 1024));
+  POSTROAD_TRY(
+      CheckRange<size_t>("max_buffered_bytes", options.max_buffered_bytes, 1024, size_t{1} << 40));
+  if (options.linger < Duration{}) return Invalid("linger", "must not be negative");
+  if (options.timeout < Duration{}) return Invalid("timeout", "must not be negative");
+  return {};
+}
+
+Status CheckCall(size_t events) {
+  if (events == 0) return Invalid("events", "there are none");
+  if (events > client::kMaxRequestEvents) {
+    return Invalid("events", "at most " + std::to_string(client::kMaxRequestEvents) +
+                                 " go in one call, not " + std::to_string(events));
+  }
+  return {};
+}
+
+Status CheckSize(size_t events, size_t bytes) {
+  if (bytes <= client::kMaxRequestBytes || events == 1) return {};
+  return Invalid("events",
+                 "have " + std::to_string(bytes) + " bytes; at most " +
+                     std::to_string(client::kMaxRequestBytes) + " go in one call",
+                 "BATCH_TOO_LARGE");
+}
+
+// Checks and encodes one event; its id, made if it has none, goes to `ids` if that is given.
+Status Encode(const EventView& event, size_t index, Timestamp now, std::string& bytes,
+              std::vector<std::string>* ids) {
+  const std::string_view prefix = "events[";
+  EventView posted = event;
+  std::string id;
+  if (posted.id.empty()) posted.id = id = NewUuidV7(now);
+  if (Status good = client::CheckPosted(posted, "event"); !good) {
+    // The path is made only when it is needed.
+    return client::CheckPosted(posted, std::string(prefix) + std::to_string(index) + "]");
+  }
+  client::AppendPosted(posted, bytes);
+  if (ids) ids->emplace_back(posted.id);
+  return {};
+}
+
+template <typename Events, typename ToView>
+Status PostAll(Publisher::Impl& impl, const Events& events, ToView to_view, PostCallback done) {
+  POSTROAD_TRY(CheckCall(events.size()));
+  thread_local std::string bytes;
+  bytes.clear();
+  PostCall call{.events = static_cast<uint32_t>(events.size())};
+  if (done) call.ids.reserve(events.size());
+  const Timestamp now = std::chrono::system_clock::now();
+  for (size_t i = 0; i < events.size(); ++i) {
+    POSTROAD_TRY(Encode(to_view(events[i]), i, now, bytes, done ? &call.ids : nullptr));
+  }
+  POSTROAD_TRY(CheckSize(events.size(), bytes.size()));
+  call.done = std::move(done);
+  return impl.Take(std::move(call), bytes);
+}
+
+}  // namespace
+
+Publisher::Impl::Impl(std::shared_ptr<Client::Impl> connection, PublisherOptions o)
+    : options(std::move(o)),
+      life(std::move(connection), "publisher"),
+      environment(*life.connection().environment) {
+  on_stop.emplace(life.token(), [this] {
+    std::lock_guard lock(mutex);
+    wake.notify_all();
+    settled.notify_all();
+  });
+}
+
+Status Publisher::Impl::Take(PostCall call, std::string_view bytes) {
+  std::unique_lock lock(mutex);
+  POSTROAD_TRY(WaitForRoom(lock, bytes.size()));
+  const bool was_open = open != nullptr;
+  AppendLocked(std::move(call), bytes);
+  PumpLocked();
+  if (!was_open || !stream) wake.notify_one();
+  return {};
+}
+
+Status Publisher::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t bytes) {
+  const auto has_room = [&] {
+    return buffered_bytes == 0 || buffered_bytes + bytes <= options.max_buffered_bytes;
+  };
+  if (life.stopping()) return Fail(client::ClientClosed());
+  if (has_room()) return {};
+  if (options.when_full == PublisherOptions::WhenFull::kBlock && !OnThread()) {
+    const auto has_end = [&] { return life.stopping() || has_room(); };
+    if (options.timeout == Duration{}) {
+      settled.wait(lock, has_end);
+    } else {
+      settled.wait_for(lock, options.timeout, has_end);
+    }
+    if (life.stopping()) return Fail(client::ClientClosed());
+    if (has_room()) return {};
+  }
+  return Fail(ErrorCode::kResourceExhausted,
+              "posts of " + std::to_string(buffered_bytes) + " bytes wait for their answers", "",
+              "BUFFER_FULL");
+}
+
+void Publisher::Impl::AppendLocked(PostCall call, std::string_view bytes) {
+  if (open && (open->events + call.events > options.max_batch_events ||
+               open->body->size() + bytes.size() > options.max_batch_bytes)) {
+    SealLocked();
+  }
+  if (!open) {
+    open = std::make_unique<PostBatch>();
+    open->body->reserve(std::max(usual_body, bytes.size()));
+    open->begun = Now();
+    open->deadline =
+        options.timeout == Duration{} ? MonotonicTime::max() : open->begun + options.timeout;
+  }
+  call.number = next_call++;
+  call.size = bytes.size();
+  stats.posted += call.events;
+  buffered_bytes += bytes.size();
+  open->events += call.events;
+  open->body->append(bytes);
+  open->calls.push_back(std::move(call));
+  if (open->events >= options.max_batch_events || open->body->size() >= options.max_batch_bytes) {
+    SealLocked();
+  }
+}
+
+void Publisher::Impl::SealLocked() {
+  std::string_view rest = *open->body;
+  for (PostCall& call : open->calls) {
+    call.bytes = rest.substr(0, call.size);
+    rest.remove_prefix(call.size);
+  }
+  usual_body = std::min(open->body->size(), options.max_batch_bytes);
+  sealed.push_back(std::move(open));
+}
+
+Status Publisher::Impl::Flush(Duration timeout) {
+  if (OnThread()) {
+    return Fail(ErrorCode::kFailedPrecondition, "a callback of the publisher cannot wait for it");
+  }
+  std::unique_lock lock(mutex);
+  const uint64_t target = next_call;
+  ++flushing;
+  PumpLocked();
+  wake.notify_one();
+  const bool done = settled.wait_for(lock, timeout, [&] {
+    return OldestCallLocked() >= target || life.state() == State::kClosed;
+  });
+  --flushing;
+  if (done) return {};
+  return Fail(ErrorCode::kDeadlineExceeded,
+              "not all posts were answered within " + FormatDuration(timeout));
+}
+
+Publisher::Publisher(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Publisher>> Publisher::Create(const Client& client,
+                                                     PublisherOptions options) {
+  POSTROAD_TRY(CheckOptions(options));
+  auto impl = std::make_shared<Impl>(client.impl(), std::move(options));
+  POSTROAD_TRY(impl->life.Register());
+  std::unique_ptr<Publisher> publisher(new Publisher(impl));
+  impl->thread = std::thread([raw = impl.get()] { raw->Run(); });
+  return publisher;
+}
+
+Publisher::~Publisher() {
+  Stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+Result<PostResult> Publisher::Post(const Event& event) {
+  POSTROAD_ASSIGN(auto results, Post(std::span(&event, 1)));
+  return std::move(results.front());
+}
+
+Result<std::vector<PostResult>> Publisher::Post(std::span<const Event> events) {
+  if (impl_->OnThread()) {
+    return Fail(ErrorCode::kFailedPrecondition, "a callback of the publisher cannot wait for it");
+  }
+  using Answer = Result<std::vector<PostResult>>;
+  const auto answer = std::make_shared<std::promise<Answer>>();
+  POSTROAD_TRY(PostAsync(events, [answer](Answer a) { answer->set_value(std::move(a)); }));
+  return answer->get_future().get();
+}
+
+Status Publisher::PostAsync(const Event& event, PostCallback done) {
+  return PostAsync(std::span(&event, 1), std::move(done));
+}
+
+Status Publisher::PostAsync(std::span<const Event> events, PostCallback done) {
+  return PostAll(*impl_, events, [](const Event& e) { return ViewOf(e); }, std::move(done));
+}
+
+Status Publisher::PostAsync(std::span<const EventView> events, PostCallback done) {
+  return PostAll(
+      *impl_, events, [](const EventView& e) -> const EventView& { return e; }, std::move(done));
+}
+
+Status Publisher::Flush(Duration timeout) { return impl_->Flush(timeout); }
+
+Status Publisher::Close(Duration timeout) {
+  Status flushed = impl_->Flush(timeout);
+  Stop();
+  return flushed;
+}
+
+void Publisher::Stop() {
+  impl_->life.RequestStop();
+  if (!impl_->OnThread()) (void)impl_->life.Wait();
+}
+
+State Publisher::state() const { return impl_->life.state(); }
+
+PublisherStats Publisher::stats() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->stats;
+}
+
+}  // namespace postroad

@@ -8,12 +8,13 @@ class App;
 
 namespace postroad::server {
 
-// How the program ends. Also used by the systemd unit, which does not start again after 2 to 4.
+// How the program ends (a part of cli/exit_codes.h). The systemd unit does not start it again after
+// 2, 6 and 9.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitBadSettings = 2;
-inline constexpr int kExitStoreLocked = 3;
-inline constexpr int kExitStoreCorrupt = 4;
+inline constexpr int kExitStoreLocked = 6;
+inline constexpr int kExitStoreCorrupt = 9;
 
 // Each adds a subcommand whose callback runs it to its end, having printed what there was to say
 // (results on standard output, problems on standard error), and sets `exit_code`.

@@ -3,6 +3,7 @@
 
 #include "core/bytes.h"
 #include "store/rocks/format_file.h"
+#include "store/rocks/log_recovery.h"
 #include "store/rocks/random_epoch.h"
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/store_keys.h"
@@ -49,7 +50,7 @@ Result<std::unique_ptr<Store>> OpenRocksStore(const RocksOptions& options) {
   POSTROAD_TRY(MakeFolder(options.directory));
   POSTROAD_ASSIGN(DirectoryLock lock, DirectoryLock::Take(options.directory));
   POSTROAD_ASSIGN(const bool is_there, CheckFormatFile(options.directory));
-  if (!is_there) POSTROAD_TRY(CreateStore(options));
+  POSTROAD_TRY(is_there ? CheckLog(options) : CreateStore(options));
   POSTROAD_ASSIGN(auto engine, Engine::Open(options, Engine::Mode::kOpen));
   POSTROAD_ASSIGN(auto store, RocksStore::Start(std::move(lock), std::move(engine)));
   return std::unique_ptr<Store>(std::move(store));

@@ -17,10 +17,13 @@ Result<std::vector<RunPtr>> RocksStore::ReadRuns(TopicId topic, Offset from, siz
   for (size_t bytes = 0; there; there = runs.Next()) {
     bytes += runs.body_bytes();
     if (!out.empty() && bytes > max_bytes) return out;
-    POSTROAD_ASSIGN(RunPtr run, runs.Read());
-    out.push_back(std::move(run));
+    auto run = runs.Read();
+    // What comes before a damage is read; the next call meets the damage itself.
+    if (!run && !out.empty()) return out;
+    if (!run) return Fail(run.error());
+    out.push_back(*std::move(run));
   }
-  POSTROAD_TRY(runs.status());
+  if (out.empty()) POSTROAD_TRY(runs.status());
   return out;
 }
 

@@ -47,6 +47,30 @@ inline std::unique_ptr<Store> OpenStore(const std::string& directory,
   return store ? *std::move(store) : nullptr;
 }
 
+// The folder as a crash at this moment would leave it. Nothing may be writing meanwhile.
+inline void CopyFolder(const std::string& from, const std::string& to) {
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+}
+
+// One run of one event of `bytes` bytes; its placement.
+inline Result<Placement> AppendOne(Store& store, const std::string& topic, size_t bytes = 200,
+                                   bool sync = true) {
+  const std::string body(bytes, 'x');
+  const std::vector<RunToAppend> runs = {{topic, 1, body, At(0)}};
+  auto placed = store.Append({.runs = runs, .sync = sync});
+  if (!placed) return Fail(placed.error());
+  return placed->front();
+}
+
+// Expects that `postroad store check` finds nothing; what it counted.
+inline CheckReport ExpectSound(const std::string& directory) {
+  const auto report = CheckRocksStore(directory);
+  EXPECT_TRUE(report) << (report ? "" : report.error().ToString());
+  if (!report) return {};
+  EXPECT_EQ(report->problems, std::vector<std::string>());
+  return *report;
+}
+
 }  // namespace postroad::store
 
 #endif  // POSTROAD_STORE_ROCKS_TESTING_H_

@@ -6,21 +6,27 @@ namespace postroad::store {
 TopicRuns::TopicRuns(Engine& engine)
     : engine_(&engine), iterator_(engine.Iterate(Family::kRuns)) {}
 
-void TopicRuns::Open(TopicId topic) { topic_ = topic; }
+void TopicRuns::Open(TopicId topic) {
+  topic_ = topic;
+  name_.clear();
+}
 
 bool TopicRuns::First() { return AtOrAfter(Offset(0)); }
 
 bool TopicRuns::AtOrBefore(Offset offset) {
+  first_ = offset;
   iterator_->SeekForPrev(RunKey(topic_, offset));
   return Arrive();
 }
 
 bool TopicRuns::AtOrAfter(Offset offset) {
+  first_ = offset;
   iterator_->Seek(RunKey(topic_, offset));
   return Arrive();
 }
 
 bool TopicRuns::Next() {
+  first_ = end();
   iterator_->Next();
   return Arrive();
 }
@@ -37,6 +43,7 @@ bool TopicRuns::Arrive() {
   }
   first_ = place->first;
   header_ = *header;
+  if (name_.empty()) name_ = header->topic_name;
   return true;
 }
 
@@ -56,20 +63,23 @@ Result<RunPtr> TopicRuns::Read() const {
 
 Status TopicRuns::status() const {
   if (malformed_) return Fail(BadRun("is malformed"));
-  if (iterator_->Valid() || iterator_->status().ok()) return {};
-  return Fail(engine_->FromRocks(iterator_->status(),
-                                 "cannot read topic " + std::to_string(topic_.value())));
+  const rocksdb::Status status = iterator_->status();
+  if (iterator_->Valid() || status.ok()) return {};
+  if (status.IsCorruption()) return Fail(BadRun("cannot be read: " + status.ToString()));
+  return Fail(engine_->FromRocks(status, "cannot read topic " + name_));
 }
 
-Error TopicRuns::BadRun(std::string_view what) const {
-  const auto place = ParseRunKey(ToView(iterator_->key()));
-  const auto header = ParseRunHeader(ToView(iterator_->value()));
-  std::string name = header ? std::string(header->topic_name) : "?";
-  const std::string offset = place ? std::to_string(place->first.value()) : "?";
+Error TopicRuns::BadRun(const std::string& what) const {
+  std::string topic = name_;
+  if (topic.empty()) {  // another of its runs may tell
+    TopicRuns probe(*engine_, topic_);
+    if (probe.First() || probe.Last()) topic = probe.name_;
+  }
+  if (topic.empty()) topic = "id " + std::to_string(topic_.value());
+  const std::string offset = std::to_string(first_.value());
   Error error = CorruptError(engine_->directory(),
-                             "topic " + name + " (id " + std::to_string(topic_.value()) +
-                                 "): the run at offset " + offset + " " + std::string(what));
-  error.metadata = {{"topic", std::move(name)}, {"offset", offset}};
+                             "topic " + topic + ": the run at offset " + offset + " " + what);
+  error.metadata = {{"topic", topic}, {"offset", offset}};
   return error;
 }
 

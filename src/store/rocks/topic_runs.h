@@ -41,12 +41,14 @@ class TopicRuns {
 
  private:
   bool Arrive();
-  Error BadRun(std::string_view what) const;
+  // What is wrong with the run at `first_`, which may not have been readable.
+  Error BadRun(const std::string& what) const;
 
   Engine* engine_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   TopicId topic_;
-  Offset first_;
+  std::string name_;  // of the topic, once a run was met
+  Offset first_;      // of the run; after an error, the offset that was looked for
   RunHeader header_;
   bool malformed_ = false;
 };

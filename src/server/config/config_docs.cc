@@ -1,0 +1,126 @@
+// docs/configuration.md, from the declarations.
+#include "server/config/config.h"
+
+namespace postroad::server {
+namespace {
+
+constexpr const char* kIntro = R"(# Configuration
+
+<!-- Made by `postroad config docs` from the declarations in src/server/config/config_settings.cc. -->
+
+`postroad serve` takes its settings from three places, each stronger than the one before:
+
+1. a TOML file: the one named by `--config`, else `./postroad.toml`, else
+   `/etc/postroad/postroad.toml`, else none;
+2. variables: `store.directory` is `POSTROAD_STORE_DIRECTORY`;
+3. flags: `--store.directory /srv/postroad`. Lists are separated by commas in both.
+
+Short flags: `--data DIR` is `--store.directory`; `--listen HOST` sets both addresses to that host
+with their usual ports; `--insecure` is `--server.insecure true`.
+
+`postroad config check` says what is wrong; `postroad config show` prints every value and where it
+comes from. A setting that is unknown or out of its bounds stops the start, with its place and the
+nearest name that is known.
+
+Sizes are numbers of bytes or texts with a unit (`"64MiB"`, `"1GB"`). Durations are texts with units
+`ns us ms s m h d` (`"1h30m"`).
+
+```toml
+[store]
+directory = "/var/lib/postroad"
+
+[listen]
+grpc = "0.0.0.0:7401"
+http = "127.0.0.1:7400"
+
+[tls]
+certificate_file = "/etc/postroad/server.pem"
+key_file = "/etc/postroad/server.key"
+
+[[topics]]
+pattern = "user/*"
+retention_age = "30d"
+retention_count = 1000
+
+[[keys]]
+name = "shop"
+key_file = "/etc/postroad/shop.key"
+post = ["orders", "user/*"]
+read = ["orders"]
+```
+
+Without TLS and keys the server only listens on addresses that other machines cannot reach, unless
+`--insecure` is given.
+)";
+
+constexpr const char* kTopics = R"(
+## [[topics]]
+
+Rules by topic name. They apply in their order; where several match a topic, the later one wins,
+setting by setting. What no rule sets is: )";
+
+// What applies where no rule says otherwise, shown through the same declarations.
+std::string TopicDefaults() {
+  const journal::TopicSettings defaults;
+  TopicRuleText rule;
+  rule.rule.durability = defaults.durability;
+  rule.rule.retention_age = defaults.retention_age;
+  rule.rule.retention_count = defaults.retention_count;
+  rule.rule.retention_bytes = defaults.retention_bytes;
+  rule.rule.max_event_bytes = defaults.max_event_bytes;
+  rule.rule.dedup_window = defaults.dedup_window;
+  std::string list;
+  for (const Setting& setting : DeclareTopicRule(rule).all()) {
+    if (setting.name == "pattern") continue;
+    list += (list.empty() ? "" : ", ") + setting.name + " `" + setting.show() + "`";
+  }
+  return list + ".\n";
+}
+
+constexpr const char* kKeys = R"(
+## [[keys]]
+
+Who may call, by API key, sent as `authorization: Bearer <key>` or `x-api-key: <key>`. With no keys,
+everybody who can reach the server may do everything. A `*` does not reach topics that begin with
+`_` (dead letters): grant `_dead/*` for them. `openssl rand -hex 24` makes a good key;
+`printf %s "$key" | sha256sum` its hash.
+)";
+
+void AddRow(std::string& out, const Setting& setting, bool with_default) {
+  std::string kind = setting.kind;
+  if (!setting.bounds.empty()) kind += ", " + setting.bounds;
+  out += "| `" + setting.name + "` | " + kind + " | ";
+  if (with_default) out += (setting.initial.empty() ? "" : "`" + setting.initial + "`") + " | ";
+  out += setting.text + " |\n";
+}
+
+void AddTable(std::string& out, const Settings& settings) {
+  out += "\n| setting | value | what it is |\n|---|---|---|\n";
+  for (const Setting& setting : settings.all()) AddRow(out, setting, false);
+}
+
+}  // namespace
+
+std::string ConfigurationDocs() {
+  std::string out = kIntro;
+  Config config;
+  std::string section;
+  for (const Setting& setting : DeclareSettings(config).all()) {
+    const std::string of_setting = setting.name.substr(0, setting.name.find('.'));
+    if (of_setting != section) {
+      section = of_setting;
+      out += "\n## [" + section +
+             "]\n\n| setting | value | default | what it is |\n|---|---|---|---|\n";
+    }
+    AddRow(out, setting, true);
+  }
+  TopicRuleText rule;
+  out += kTopics + TopicDefaults();
+  AddTable(out, DeclareTopicRule(rule));
+  KeyText key;
+  out += kKeys;
+  AddTable(out, DeclareKey(key));
+  return out;
+}
+
+}  // namespace postroad::server

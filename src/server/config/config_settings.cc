@@ -1,0 +1,173 @@
+// The declarations of all settings.
+#include "server/config/address.h"
+#include "server/config/config.h"
+
+namespace postroad::server {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr uint64_t kKiB = 1 << 10;
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kGiB = 1 << 30;
+
+Status CheckHttpAddress(const std::string& text) {
+  if (text.empty()) return {};
+  POSTROAD_TRY(ParseAddress(text));
+  return {};
+}
+
+Status CheckGrpcAddress(const std::string& text) {
+  if (IsUnixSocket(text)) return {};
+  POSTROAD_TRY(ParseAddress(text));
+  return {};
+}
+
+Status CheckPattern(const std::string& text) {
+  const auto pattern = TopicPattern::Parse(text, {});
+  if (!pattern) return Invalid({}, "is no topic pattern: " + pattern.error().message);
+  return {};
+}
+
+void DeclareServer(Settings& settings, Config& config) {
+  settings.Text("listen.http", "Address of /metrics, /healthz and /readyz. Empty: none.",
+                config.listen.http, CheckHttpAddress);
+  settings.List("listen.grpc",
+                "Addresses of the gRPC API, also \"unix:/path\". Port 0 takes any free port.",
+                config.listen.grpc, CheckGrpcAddress);
+  settings.Text("tls.certificate_file",
+                "Certificate chain in PEM. With it, both ports speak TLS; read again when it "
+                "changes.",
+                config.tls.certificate_file);
+  settings.Text("tls.key_file", "The certificate's private key in PEM.", config.tls.key_file);
+  settings.Time("tls.refresh_interval", "How often the two files are looked at for changes.",
+                config.tls.refresh_interval, {milliseconds(100), hours(24)});
+  settings.Count("server.threads", "Threads that serve connections; 0: one a core.",
+                 config.server.threads, {0, 1024});
+  settings.Time("server.drain_timeout",
+                "On SIGTERM, how long what is in flight has to be settled before the server "
+                "returns it and exits.",
+                config.server.drain_timeout, {Duration{}, hours(1)});
+  settings.Flag("server.insecure",
+                "Allows addresses that other machines can reach without TLS and keys.",
+                config.server.insecure);
+  settings.Choice<LogLevel>("log.level", "The least important entries that are logged.",
+                            config.log.level,
+                            {{"debug", LogLevel::kDebug},
+                             {"info", LogLevel::kInfo},
+                             {"warn", LogLevel::kWarn},
+                             {"error", LogLevel::kError},
+                             {"off", LogLevel::kOff}});
+  settings.Choice<LogFormat>("log.format", "How log lines on standard error look.",
+                             config.log.format,
+                             {{"text", LogFormat::kText}, {"json", LogFormat::kJson}});
+}
+
+void DeclareStore(Settings& settings, store::RocksOptions& store) {
+  settings.Text("store.directory", "Folder of the data; made if it is missing.", store.directory,
+                [](const std::string& text) -> Status {
+                  if (text.empty()) return Invalid({}, "must name a folder");
+                  return {};
+                });
+  settings.Bytes("store.write_buffer_bytes", "Memory for writes that are not in sorted files yet.",
+                 store.write_buffer_bytes, {kMiB, 16 * kGiB});
+  settings.Bytes("store.block_cache_bytes", "Memory for blocks read from disk.",
+                 store.block_cache_bytes, {kMiB, 256 * kGiB});
+  settings.Bytes("store.disk_reserve_bytes",
+                 "Posts are refused (DISK_FULL) while less than this is free on the disk.",
+                 store.disk_reserve_bytes, {0, 1024 * kGiB});
+}
+
+void DeclareJournal(Settings& settings, journal::JournalOptions& journal) {
+  settings.Bytes("journal.max_pending_bytes",
+                 "Posts that wait to be committed; more are refused (OVERLOADED).",
+                 journal.max_pending_bytes, {kMiB, 64 * kGiB});
+  settings.Bytes("journal.max_group_bytes", "The most that one group commit takes.",
+                 journal.max_group_bytes, {64 * kKiB, kGiB});
+  settings.Bytes("journal.hot_tail_bytes", "Recent events kept in memory for readers.",
+                 journal.hot_tail_bytes, {kMiB, 64 * kGiB});
+  settings.Bytes("journal.dedup_memory_bytes", "Memory for recognising repeated event ids.",
+                 journal.dedup_memory_bytes, {kMiB, 64 * kGiB});
+  settings.Time("journal.retention_interval", "How often retention is applied.",
+                journal.retention_interval, {milliseconds(100), hours(24)});
+  settings.Count("journal.max_scheduled", "Future-dated events kept; more are refused.",
+                 journal.max_scheduled, {0, 1'000'000'000});
+}
+
+void DeclareGrpc(Settings& settings, gateway::GrpcOptions& grpc) {
+  settings.Time("grpc.keepalive_time", "A connection that is silent this long is pinged.",
+                grpc.keepalive_time, {seconds(1), hours(24)});
+  settings.Time("grpc.keepalive_timeout", "A ping unanswered this long ends the connection.",
+                grpc.keepalive_timeout, {milliseconds(100), minutes(10)});
+  settings.Flag("grpc.keepalive_without_calls", "Whether connections without calls are pinged too.",
+                grpc.keepalive_without_calls);
+  settings.Time("grpc.min_client_ping_interval",
+                "A client that pings more often is sent away (ENHANCE_YOUR_CALM).",
+                grpc.min_client_ping_interval, {Duration{}, hours(1)});
+  settings.Bytes("grpc.max_message_bytes",
+                 "The largest message taken; must exceed every topic's max_event_bytes.",
+                 grpc.max_message_bytes, {64 * kKiB, kGiB});
+  settings.Count("grpc.max_concurrent_streams",
+                 "Calls at once on one connection; more wait in the client.",
+                 grpc.max_concurrent_streams, {1, 1'000'000});
+  settings.Bytes("grpc.memory_quota_bytes",
+                 "Memory for gRPC's buffers, over all connections; beyond it they read no further.",
+                 grpc.memory_quota_bytes, {16 * kMiB, 256 * kGiB});
+  settings.Count("grpc.post_window_batches", "Batches of one posting stream committed at once.",
+                 grpc.post_window_batches, {1, 10'000});
+  settings.Bytes("grpc.post_window_bytes", "Bytes of one posting stream committed at once.",
+                 grpc.post_window_bytes, {64 * kKiB, kGiB});
+}
+
+}  // namespace
+
+Config::Config() { store.directory = "./var"; }
+
+Settings DeclareSettings(Config& config) {
+  Settings settings;
+  DeclareServer(settings, config);
+  DeclareStore(settings, config.store);
+  DeclareJournal(settings, config.journal);
+  DeclareGrpc(settings, config.grpc);
+  return settings;
+}
+
+Settings DeclareTopicRule(TopicRuleText& rule) {
+  using journal::Durability;
+  Settings settings;
+  settings.Text("pattern", "The topics it applies to; `*` stands for any characters.", rule.pattern,
+                CheckPattern);
+  settings.Choice<Durability>(
+      "durability",
+      "What an acknowledged post has reached: disk survives power loss, memory only the process.",
+      rule.rule.durability, {{"disk", Durability::kDisk}, {"memory", Durability::kMemory}});
+  settings.Time("retention_age", "Older events are removed; 0: none by age.",
+                rule.rule.retention_age);
+  settings.Count("retention_count", "More events than this: the oldest are removed; 0: no limit.",
+                 rule.rule.retention_count);
+  settings.Bytes("retention_bytes", "More bytes than this: the oldest are removed; 0: no limit.",
+                 rule.rule.retention_bytes);
+  settings.Bytes("max_event_bytes", "The largest event, all fields together.",
+                 rule.rule.max_event_bytes, {1, kMaxEventBytes});
+  settings.Time("dedup_window", "How long a repeated event id is recognised; 0: never.",
+                rule.rule.dedup_window);
+  return settings;
+}
+
+Settings DeclareKey(KeyText& key) {
+  Settings settings;
+  settings.Text("name", "Who uses the key; appears in logs.", key.name);
+  settings.Secret("key", "The key, or `sha256:` and the hexadecimal SHA-256 of it.", key.key);
+  settings.Text("key_file", "A file that holds what `key` would.", key.key_file);
+  settings.List("post", "Patterns of topics it may post to.", key.post, CheckPattern);
+  settings.List("read", "Patterns of topics it may read and subscribe to.", key.read, CheckPattern);
+  settings.List("administer",
+                "Patterns of topics it may administer; `*` also allows what concerns the server.",
+                key.administer, CheckPattern);
+  return settings;
+}
+
+}  // namespace postroad::server

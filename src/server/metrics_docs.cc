@@ -1,0 +1,69 @@
+// See metrics_docs.h.
+#include "server/metrics_docs.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "server/config/config.h"
+#include "server/server.h"
+
+namespace postroad::server {
+namespace {
+
+constexpr const char* kIntro = R"(# Metrics
+
+<!-- Made by `postroad config metrics` from what a running server declares. -->
+
+`GET /metrics` on the HTTP port (7400) gives these in Prometheus's text format. Times are in seconds,
+sizes in bytes; what ends in `_total` only rises while the server runs.
+
+| metric | type | labels | what it is |
+|---|---|---|---|
+)";
+
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = std::filesystem::temp_directory_path() / "postroad-XXXXXX";
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string LabelList(const std::vector<std::string>& labels) {
+  std::string list;
+  for (const std::string& label : labels) list += (list.empty() ? "`" : ", `") + label + "`";
+  return list;
+}
+
+}  // namespace
+
+Result<std::string> MetricsDocs() {
+  const ScratchFolder folder;
+  if (folder.path().empty()) return Fail(ErrorCode::kUnavailable, "cannot make a scratch folder");
+  Config config;
+  config.store.directory = folder.path() + "/data";
+  config.store.disk_reserve_bytes = 0;
+  config.listen.grpc = {"127.0.0.1:0"};
+  config.listen.http = "127.0.0.1:0";
+  POSTROAD_ASSIGN(const auto server, Server::Start(config));
+  server->metrics().Render();  // some are declared by their first refresh
+  std::string docs = kIntro;
+  for (const Metrics::Family& family : server->metrics().Families()) {
+    docs += "| `" + family.name + "` | " + family.type + " | " + LabelList(family.labels) + " | " +
+            family.help + " |\n";
+  }
+  return docs;
+}
+
+}  // namespace postroad::server

@@ -1,0 +1,178 @@
+// `postroad serve`: one process from its settings to its drain.
+#include <malloc.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "runtime/log.h"
+#include "server/commands.h"
+#include "server/config_flags.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace postroad::server {
+namespace {
+
+// SIGTERM and SIGINT as a file descriptor. Made before any thread, so that all of them inherit that
+// the two are blocked.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopSignals() { close(fd_); }
+  StopSignals(const StopSignals&) = delete;
+
+  int fd() const { return fd_; }
+  // Takes one that has come; false if none has.
+  bool Take() {
+    signalfd_siginfo info;
+    return read(fd_, &info, sizeof info) == sizeof info;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+int ExitCodeOf(const Error& error) {
+  if (error.reason == "STORE_LOCKED") return kExitStoreLocked;
+  if (error.code == ErrorCode::kDataLoss) return kExitStoreCorrupt;
+  if (error.code == ErrorCode::kInvalidArgument) return kExitBadSettings;
+  return kExitFailed;
+}
+
+// One line on standard error for each line of the message.
+void PrintProblem(const std::string& message) {
+  size_t begin = 0;
+  while (begin <= message.size()) {
+    const size_t end = std::min(message.find('\n', begin), message.size());
+    std::fprintf(stderr, "postroad: %s\n", message.substr(begin, end - begin).c_str());
+    begin = end + 1;
+  }
+}
+
+std::string AddressOf(const Server& server, const std::string& protocol) {
+  for (const Listening& one : server.listening()) {
+    if (one.protocol == protocol) return one.address;
+  }
+  return "";
+}
+
+// For people who started it by hand; logs have the same in their own form.
+void PrintWelcome(const Server& server, const Config& config) {
+  const std::string grpc = AddressOf(server, "grpc"), http = AddressOf(server, "http");
+  const std::string flag = grpc == "127.0.0.1:7401" ? "" : " --server " + grpc;
+  std::printf("Postroad %s is ready, its data in %s\n", kVersion, config.store.directory.c_str());
+  for (const Listening& one : server.listening()) {
+    std::printf("  %s  %s%s\n", one.protocol.c_str(), one.address.c_str(),
+                config.tls.enabled() ? "  (TLS)" : "");
+  }
+  if (config.keys.empty())
+    std::printf("  no API keys: everybody who reaches it may do everything\n");
+  std::printf(
+      "Next, in another terminal:\n"
+      "  postroad post hello 'my first event'%s\n"
+      "  postroad tail hello --from beginning%s\n",
+      flag.c_str(), flag.c_str());
+  if (!http.empty() && !config.tls.enabled()) {
+    std::printf("  curl http://%s/metrics\n", http.c_str());
+  }
+  std::printf("Ctrl-C stops it.\n");
+  std::fflush(stdout);
+}
+
+void Announce(const Server& server, const Config& config) {
+  for (const Listening& one : server.listening()) {
+    LogInfo("listening",
+            {{"protocol", one.protocol}, {"address", one.address}, {"tls", config.tls.enabled()}});
+  }
+  const bool by_systemd = getenv("NOTIFY_SOCKET") != nullptr || getenv("JOURNAL_STREAM") != nullptr;
+  if (config.log.format == LogFormat::kText && !by_systemd) PrintWelcome(server, config);
+  sd_notify(0, "READY=1");
+}
+
+// Waits for the first signal; meanwhile tells systemd's watchdog, if there is one, that the server
+// still responds.
+void WaitForStop(Server& server, StopSignals& signals) {
+  uint64_t watchdog_us = 0;
+  const bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
+  const int tick_ms = watched ? static_cast<int>(watchdog_us / 3000) : -1;
+  pollfd wait = {.fd = signals.fd(), .events = POLLIN, .revents = 0};
+  while (true) {
+    poll(&wait, 1, tick_ms);
+    if (signals.Take()) return;
+    if (watched && server.Responds(std::chrono::milliseconds(tick_ms))) {
+      sd_notify(0, "WATCHDOG=1");
+    }
+  }
+}
+
+// Drains; a second signal meanwhile ends the process where it stands (all that was acknowledged is
+// on disk).
+void Drain(Server& server, StopSignals& signals, Duration timeout) {
+  LogInfo("draining; a second signal stops at once", {{"at_most", FormatDuration(timeout)}});
+  const auto extend = std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
+  sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", static_cast<long long>(extend) + 5'000'000);
+  const int drained = eventfd(0, EFD_CLOEXEC);
+  std::thread drain([&] {
+    server.Drain();
+    eventfd_write(drained, 1);
+  });
+  pollfd waits[] = {{.fd = signals.fd(), .events = POLLIN, .revents = 0},
+                    {.fd = drained, .events = POLLIN, .revents = 0}};
+  while (waits[1].revents == 0) {
+    poll(waits, 2, -1);
+    if (signals.Take()) {
+      LogWarn("stopped by a second signal before it had drained");
+      _exit(kExitFailed);
+    }
+  }
+  drain.join();
+  close(drained);
+  LogInfo("stopped");
+}
+
+int Serve(const ConfigFlags& flags) {
+  auto loaded = flags.Load();
+  if (!loaded) {
+    PrintProblem(loaded.error().message);
+    return kExitBadSettings;
+  }
+  const Config& config = loaded->config;
+  ConfigureLog(config.log.level, config.log.format);
+  StopSignals signals;
+  auto server = Server::Start(config);
+  if (!server) {
+    PrintProblem("cannot start: " + server.error().message);
+    return ExitCodeOf(server.error());
+  }
+  Announce(**server, config);
+  WaitForStop(**server, signals);
+  Drain(**server, signals, config.server.drain_timeout);
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddServeCommand(CLI::App& program, int& exit_code) {
+  CLI::App* command = program.add_subcommand("serve", "Run the server");
+  auto flags = std::make_shared<ConfigFlags>();
+  flags->AddTo(*command);
+  command->callback([flags, &exit_code] { exit_code = Serve(*flags); });
+}
+
+}  // namespace postroad::server

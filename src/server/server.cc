@@ -1,0 +1,235 @@
+// See server.h.
+#include "server/server.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <utility>
+
+#include "auth/static_keys.h"
+#include "broker/broker.h"
+#include "delivery/delivery.h"
+#include "gateway/grpc/grpc_server.h"
+#include "journal/journal.h"
+#include "runtime/clock.h"
+#include "runtime/executor.h"
+#include "runtime/log.h"
+#include "server/config/address.h"
+#include "server/grpc_credentials.h"
+#include "server/net/http_server.h"
+#include "server/net/tls_files.h"
+#include "server/process_metrics.h"
+#include "server/version.h"
+#include "store/rocks/rocks_store.h"
+
+namespace postroad::server {
+namespace {
+
+// Of the drain's time, what is left to the connections once the broker has drained.
+constexpr Duration kLastWords = std::chrono::seconds(2);
+
+Result<std::unique_ptr<auth::Authenticator>> MakeAuthenticator(const Config& config) {
+  if (config.keys.empty()) return auth::AllowAll();
+  return auth::StaticKeys(config.keys);
+}
+
+}  // namespace
+
+// Members are in the order they are opened; each uses those above it.
+struct Server::Impl {
+  explicit Impl(const Config& c) : config(c), cores(c.server.threads) {}
+
+  Status Open();
+  Status OpenTls();
+  Status OpenData();
+  Status ListenGrpc();
+  void NoteGrpcAddresses();
+  Status ListenHttp();
+  void WritePortsFile();
+  HttpResponse Answer(const HttpRequest& request);
+  void Close();
+
+  const Config config;
+  Clock& clock = SystemClock();
+  Metrics metrics;
+  Metrics::Registration process_metrics = AddProcessMetrics(metrics, clock);
+  CorePool cores;
+  std::unique_ptr<TlsFiles> tls;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<journal::Journal> journal;
+  std::unique_ptr<delivery::DeliveryEngine> delivery;
+  std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<auth::Authenticator> authenticator;
+  std::unique_ptr<gateway::GrpcServer> grpc;
+  std::unique_ptr<HttpServer> http;
+  std::vector<Listening> listening;
+  std::atomic<bool> ready = false;
+  bool closed = false;
+};
+
+Status Server::Impl::Open() {
+  POSTROAD_TRY(OpenTls());
+  POSTROAD_TRY(OpenData());
+  POSTROAD_TRY(ListenGrpc());
+  POSTROAD_TRY(ListenHttp());
+  WritePortsFile();
+  ready = true;
+  malloc_trim(0);  // what recovery needed
+  return {};
+}
+
+Status Server::Impl::OpenTls() {
+  if (!config.tls.enabled()) return {};
+  auto on_change = [](const Status& status) {
+    if (status) return LogInfo("tls files changed: new connections use them");
+    LogError("tls files changed, but are no good: the old ones stay in use",
+             {{"error", status.error()}});
+  };
+  POSTROAD_ASSIGN(tls, TlsFiles::Open(config.tls.certificate_file, config.tls.key_file,
+                                      config.tls.refresh_interval, cores.at(0), on_change));
+  return {};
+}
+
+Status Server::Impl::OpenData() {
+  store::RocksOptions options = config.store;
+  options.notice = [](const std::string& line) { LogWarn(line); };
+  POSTROAD_ASSIGN(store, store::OpenRocksStore(options));
+  POSTROAD_ASSIGN(journal,
+                  journal::Journal::Open(*store, config.journal, clock, cores.at(0), metrics));
+  POSTROAD_ASSIGN(delivery,
+                  delivery::DeliveryEngine::Open(*journal, *store, cores, clock, metrics));
+  broker = std::make_unique<broker::Broker>(*journal, *delivery, *store, clock, metrics);
+  return {};
+}
+
+Status Server::Impl::ListenGrpc() {
+  POSTROAD_ASSIGN(authenticator, MakeAuthenticator(config));
+  gateway::GrpcOptions options = config.grpc;
+  options.version = kVersion;
+  for (const std::string& address : config.listen.grpc) {
+    options.listen.push_back({address, nullptr});
+    if (!tls) continue;
+    options.listen.back().credentials =
+        TlsServerCredentials([files = tls.get()] { return files->Current(); });
+  }
+  POSTROAD_ASSIGN(
+      grpc, gateway::GrpcServer::Start(options, *broker, *authenticator, cores, clock, metrics));
+  NoteGrpcAddresses();
+  return {};
+}
+
+void Server::Impl::NoteGrpcAddresses() {
+  for (size_t i = 0; i < config.listen.grpc.size(); ++i) {
+    std::string shown = config.listen.grpc[i];
+    if (auto address = ParseAddress(shown); address && !IsUnixSocket(shown)) {
+      address->port = static_cast<uint16_t>(grpc->ports()[i]);
+      shown = address->ToString();
+    }
+    listening.push_back({"grpc", shown});
+  }
+}
+
+Status Server::Impl::ListenHttp() {
+  if (config.listen.http.empty()) return {};
+  POSTROAD_ASSIGN(Address address, ParseAddress(config.listen.http));
+  HttpOptions options{.host = address.host, .port = address.port};
+  if (tls) options.tls = [files = tls.get()] { return files->Current(); };
+  POSTROAD_ASSIGN(http, HttpServer::Start(options, cores, 0, [this](const HttpRequest& request) {
+                    return Answer(request);
+                  }));
+  address.port = http->port();
+  listening.push_back({"http", address.ToString()});
+  return {};
+}
+
+HttpResponse Server::Impl::Answer(const HttpRequest& request) {
+  if (request.path == "/metrics") {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.Render()};
+  }
+  if (request.path == "/healthz") return {.body = "ok\n"};
+  if (request.path == "/readyz") {
+    if (ready) return {.body = "ready\n"};
+    return {.status = 503, .body = "starting or draining\n"};
+  }
+  return {.status = 404, .body = "there are /metrics, /healthz and /readyz\n"};
+}
+
+// Written beside and renamed, so that whoever waits for it sees it whole.
+void Server::Impl::WritePortsFile() {
+  const std::filesystem::path path = std::filesystem::path(config.store.directory) / kPortsFile;
+  const std::filesystem::path draft = path.string() + ".new";
+  {
+    std::ofstream file(draft, std::ios::trunc);
+    for (const Listening& one : listening) file << one.protocol << ' ' << one.address << '\n';
+  }
+  std::error_code error;
+  std::filesystem::rename(draft, path, error);
+  if (error) LogWarn("cannot write the ports file", {{"path", path.string()}});
+}
+
+// In the reverse order of opening. What the executors still hold may touch all of it, so the pool
+// stops before anything is destroyed.
+void Server::Impl::Close() {
+  if (std::exchange(closed, true)) return;
+  ready = false;
+  if (grpc) grpc->Stop(Duration{});
+  if (http) http->Stop();
+  if (delivery) delivery->Stop();
+  if (journal) journal->Stop();
+  cores.Stop();
+  if (!listening.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(std::filesystem::path(config.store.directory) / kPortsFile, ignored);
+  }
+  http.reset();
+  grpc.reset();
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { impl_->Close(); }
+
+Result<std::unique_ptr<Server>> Server::Start(const Config& config) {
+  std::unique_ptr<Server> server(new Server(std::make_unique<Impl>(config)));
+  POSTROAD_TRY(server->impl_->Open());
+  return server;
+}
+
+const std::vector<Listening>& Server::listening() const { return impl_->listening; }
+Metrics& Server::metrics() { return impl_->metrics; }
+
+bool Server::Responds(Duration timeout) {
+  // Shared with tasks that may come too late.
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t answered = 0;
+  };
+  const auto waiting = std::make_shared<Waiting>();
+  for (size_t i = 0; i < impl_->cores.size(); ++i) {
+    impl_->cores.at(i).Post([waiting] {
+      std::lock_guard lock(waiting->mutex);
+      ++waiting->answered;
+      waiting->changed.notify_all();
+    });
+  }
+  std::unique_lock lock(waiting->mutex);
+  return waiting->changed.wait_for(lock, timeout,
+                                   [&] { return waiting->answered == impl_->cores.size(); });
+}
+
+void Server::Drain() {
+  impl_->ready = false;
+  const Duration timeout = impl_->config.server.drain_timeout;
+  const MonotonicTime end = impl_->clock.Monotonic() + timeout;
+  impl_->grpc->StartDrain();
+  impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
+  impl_->grpc->Stop(std::max(end - impl_->clock.Monotonic(), Duration{}));
+  impl_->Close();
+}
+
+}  // namespace postroad::server

@@ -1,0 +1,108 @@
+// What every call has in common: it lives on one executor, keeps itself until gRPC is done with it,
+// and ends once. gRPC's threads only hand over.
+#ifndef POSTROAD_GATEWAY_GRPC_CALL_H_
+#define POSTROAD_GATEWAY_GRPC_CALL_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <utility>
+
+#include "gateway/grpc/gateway.h"
+#include "gateway/grpc/status_map.h"
+
+namespace postroad::gateway {
+
+// `Reactor` is one of gRPC's server reactors. Made by StartCall. All virtual functions here run on
+// the executor, one at a time; none runs after Gone.
+template <typename Reactor>
+class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> {
+ public:
+  Call(Gateway& gateway, MethodMetrics& method, grpc::CallbackServerContext& context)
+      : gateway_(gateway), executor_(gateway.cores.Next()), method_(method), context_(context) {
+    gateway_.calls.Add();
+    method_.Started();
+  }
+  ~Call() override { gateway_.calls.Remove(); }
+
+  void Begin() {
+    self_ = this->shared_from_this();
+    executor_.Post([this] { Authenticated(gateway_.Authenticate(context_)); });
+  }
+
+ protected:
+  // The first to run, with who calls.
+  virtual void Started() = 0;
+  // The client went away or its deadline passed. The call must still Finish (it does so here).
+  virtual void Cancelled() { FinishWith({ErrorCode::kCancelled, "the call was cancelled"}); }
+  // gRPC is done with the call: let go of everything. The object goes once nobody holds it.
+  virtual void Gone() = 0;
+  // Called once, as the call finishes.
+  virtual void Finishing() {}
+
+  // Ends the call; only the first time counts. No write may be under way.
+  void FinishWith(const Error& error) { FinishWith(ToGrpcStatus(error)); }
+  void FinishOk() { FinishWith(grpc::Status::OK); }
+  bool finished() const { return finished_; }
+  // For reactors that end by another call than Finish; false if the call has ended before.
+  bool MarkFinished(grpc::StatusCode code) {
+    if (finished_) return false;
+    finished_ = true;
+    method_.Ended(code);
+    Finishing();
+    return true;
+  }
+
+  // For callbacks that may come after the call is gone.
+  template <typename Derived>
+  std::weak_ptr<Derived> Weak(Derived* self) {
+    return std::static_pointer_cast<Derived>(self->shared_from_this());
+  }
+
+  // Runs `task` on the executor; the call is there then (gRPC is not done before its reactions are).
+  template <typename F>
+  void Hand(F task) {
+    executor_.Post(std::move(task));
+  }
+
+  Gateway& gateway_;
+  Executor& executor_;
+  MethodMetrics& method_;
+  grpc::CallbackServerContext& context_;
+  std::shared_ptr<const auth::Principal> principal_;
+
+ private:
+  void Authenticated(Result<std::shared_ptr<const auth::Principal>> principal) {
+    if (finished_) return;
+    if (!principal) return FinishWith(principal.error());
+    principal_ = *std::move(principal);
+    Started();
+  }
+  void FinishWith(grpc::Status status) {
+    if (MarkFinished(status.error_code())) this->Finish(std::move(status));
+  }
+
+  // From gRPC's threads.
+  void OnCancel() final {
+    executor_.Post([this] { Cancelled(); });
+  }
+  void OnDone() final {
+    executor_.Post([self = std::move(self_)] { self->Gone(); });
+  }
+
+  std::shared_ptr<Call> self_;  // until OnDone
+  bool finished_ = false;
+};
+
+// Makes the call and starts it; gRPC takes the pointer as its reactor.
+template <typename C, typename... Args>
+C* StartCall(Args&&... args) {
+  auto call = std::make_shared<C>(std::forward<Args>(args)...);
+  call->Begin();
+  return call.get();
+}
+
+}  // namespace postroad::gateway
+
+#endif  // POSTROAD_GATEWAY_GRPC_CALL_H_

@@ -1,0 +1,91 @@
+// See process.h.
+#include "support/process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+namespace postroad::testing {
+
+bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+TempFolder::TempFolder() {
+  path_ = std::filesystem::temp_directory_path() / "postroad-test-XXXXXX";
+  if (mkdtemp(path_.data()) == nullptr) std::abort();
+}
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+Process::Process(std::vector<std::string> command, const Variables& variables) {
+  const std::string output = folder_ / "output";
+  std::vector<char*> arguments;
+  for (std::string& argument : command) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ != 0) return;
+  // The child. Tests have no threads that hold locks which what follows needs.
+  const int fd = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  dup2(fd, STDOUT_FILENO);
+  dup2(fd, STDERR_FILENO);
+  for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+  execvp(arguments[0], arguments.data());
+  _exit(127);
+}
+
+Process::~Process() {
+  if (ExitCode()) return;
+  Signal(SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+void Process::Signal(int signal) {
+  if (!exit_code_) kill(pid_, signal);
+}
+
+std::optional<int> Process::ExitCode() {
+  int status = 0;
+  if (!exit_code_ && waitpid(pid_, &status, WNOHANG) == pid_) {
+    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  return exit_code_;
+}
+
+Ended Process::Wait() {
+  if (!Eventually([this] { return ExitCode().has_value(); })) {
+    ADD_FAILURE() << "the process does not end; so far it printed:\n" << Output();
+    return {-1000, Output()};
+  }
+  return {*exit_code_, Output()};
+}
+
+std::string Process::Output() const { return ReadFile(folder_ / "output"); }
+
+Ended Run(std::vector<std::string> command, const Process::Variables& variables) {
+  return Process(std::move(command), variables).Wait();
+}
+
+}  // namespace postroad::testing

@@ -1,13 +1,14 @@
 # postroad_module(<name> [DEPS module…] [LIBS library…])
 #
 # One module: every .cc of the calling folder becomes the static library postroad_<name>; every
-# x_test.cc becomes part of the test program <name>_test. DEPS are other modules, declared here and
+# x_test.cc becomes part of the test program <name>_test; main.cc belongs to a program. DEPS are other modules, declared here and
 # nowhere else; scripts/check_dependencies.py compares them with the includes.
 function(postroad_module name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   file(GLOB headers CONFIGURE_DEPENDS *.h)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   if(tests)
     list(REMOVE_ITEM sources ${tests})
   endif()

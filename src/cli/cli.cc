@@ -1,0 +1,143 @@
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/exit_codes.h"
+#include "cli/terminal.h"
+#include "server/commands.h"
+
+namespace postroad::cli {
+namespace {
+
+struct GlobalArgs {
+  Context context;
+  std::string output = "table";
+  std::string timeout;
+};
+
+void AddGlobals(CLI::App& app, GlobalArgs& args) {
+  Context& context = args.context;
+  app.add_option("--server", context.server, "the server's gRPC address")
+      ->envname("POSTROAD_SERVER")
+      ->type_name("HOST:PORT")
+      ->capture_default_str()
+      ->group("Connection");
+  app.add_option("--api-key", context.api_key, "the key to show the server")
+      ->envname("POSTROAD_API_KEY")
+      ->type_name("KEY")
+      ->group("Connection");
+  app.add_flag("--tls", context.tls, "connect by TLS, trusting the system's authorities")
+      ->group("Connection");
+  app.add_option("--ca", context.ca_file, "connect by TLS, trusting the authorities in this file")
+      ->envname("POSTROAD_CA")
+      ->type_name("PEM")
+      ->group("Connection");
+  app.add_option("--timeout", args.timeout, "how long to wait for an answer, 10s by default")
+      ->type_name("DURATION")
+      ->group("Connection");
+  app.add_option("-o,--output", args.output, "table for people, json for programs")
+      ->check(CLI::IsMember({"table", "json", "markdown"}))
+      ->capture_default_str()
+      ->group("Output");
+}
+
+void AddCommands(CLI::App& app, Action& action, int& exit_code) {
+  server::AddServeCommand(app, exit_code);
+  server::AddConfigCommand(app, exit_code);
+  AddPost(app, action);
+  AddSubscribe(app, action);
+  AddTail(app, action);
+  AddTopics(app, action);
+  AddSubscriptions(app, action);
+  AddScheduled(app, action);
+  AddDeadLetters(app, action);
+  AddReceipts(app, action);
+  AddStore(app, action);
+  AddCompletion(app, action, app);
+}
+
+Status FinishContext(GlobalArgs& args) {
+  args.context.output = args.output == "json"       ? OutputFormat::kJson
+                        : args.output == "markdown" ? OutputFormat::kMarkdown
+                                                    : OutputFormat::kTable;
+  if (!args.timeout.empty()) {
+    POSTROAD_ASSIGN(args.context.timeout, DurationArg("--timeout", args.timeout));
+    if (args.context.timeout == Duration::zero()) return Invalid("--timeout", "must not be 0");
+  }
+  return {};
+}
+
+std::string OneLine(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+// What to do about an error where its message does not say.
+std::string Advice(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kUnauthenticated:
+      return "; give a key with --api-key or POSTROAD_API_KEY";
+    case ErrorCode::kInternal:
+      return "; this is a bug, please report it";
+    default:
+      return "";
+  }
+}
+
+int Report(const Error& error) {
+  std::fflush(stdout);
+  const std::string field = error.field.empty() ? "" : error.field + ": ";
+  Notice(OneLine(field + error.message + Advice(error)));
+  return ExitCodeOf(error.code);
+}
+
+// The deepest subcommand that the line named, as it is called: "postroad topics list".
+std::string CommandPath(const CLI::App& app) {
+  std::string path = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  return path;
+}
+
+int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) {  // --help, --version
+    return app.exit(error);
+  }
+  Notice(OneLine(error.what()) + "; see `" + CommandPath(app) + " --help`");
+  return kExitUsage;
+}
+
+}  // namespace
+
+int Run(int argc, char** argv) {
+  CLI::App app("Postroad: a durable event-notification server, and the tools for it", "postroad");
+  app.set_version_flag("--version", "postroad " POSTROAD_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  GlobalArgs globals;
+  Action action;
+  int exit_code = kExitOk;
+  AddGlobals(app, globals);
+  AddCommands(app, action, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ReportUsage(app, error);
+  }
+  if (!action) return exit_code;  // serve and config have run
+  if (auto ready = FinishContext(globals); !ready) return Report(ready.error());
+  if (auto done = action(globals.context); !done) return Report(done.error());
+  if (std::fflush(stdout) != 0) {
+    return Report({ErrorCode::kInternal, "cannot write to standard output"});
+  }
+  return kExitOk;
+}
+
+}  // namespace postroad::cli

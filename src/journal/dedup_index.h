@@ -34,7 +34,7 @@ struct DedupCandidate {
 // Abort. All these on the committing thread; Find and Expire on any.
 class DedupIndex {
  public:
-  // `memory_bytes` bounds the tables; sealed generations cost 20 bits an entry beside it. Entries
+  // `memory_bytes` bounds the tables; sealed generations cost 20 to 24 bits an entry beside it. Entries
   // older than `window` are of no use.
   DedupIndex(store::Store& store, uint64_t memory_bytes, Duration window, JournalMetrics& metrics);
   ~DedupIndex();  // stops its thread

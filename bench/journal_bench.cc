@@ -1,0 +1,191 @@
+// How much of the bare store's speed posts through the journal keep: the same events, in the same
+// runs and groups, appended by one thread to a bare store and posted by several through the journal,
+// in turn within one run. Prints events per second and ratios.
+//
+//   journal_bench [events, default 2000000] [payload bytes, default 200: 256 B records]
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/event.h"
+#include "core/uuid.h"
+#include "journal/journal.h"
+#include "runtime/clock.h"
+#include "runtime/executor.h"
+#include "runtime/metrics.h"
+#include "store/rocks/rocks_store.h"
+
+namespace {
+
+using namespace postroad;
+
+constexpr uint32_t kBatch = 100;
+
+struct Options {
+  uint64_t events = 2'000'000;
+  size_t payload = 200;
+  unsigned threads = 4;
+  unsigned window = 8;  // batches in flight, each thread
+};
+
+struct Figures {
+  double per_second = 0;
+  double group_events = 0;
+};
+
+double Seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+// A folder that is gone with the program.
+class Folder {
+ public:
+  explicit Folder(const char* root) {
+    std::string name = std::string(root) + "/postroad-bench-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) std::exit(1);
+    path_ = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::unique_ptr<store::Store> OpenStore(const std::string& path) {
+  auto store = store::OpenRocksStore({.directory = path});
+  if (!store) {
+    std::fprintf(stderr, "%s\n", store.error().ToString().c_str());
+    std::exit(1);
+  }
+  return std::move(*store);
+}
+
+journal::Chunk MakeChunk(const std::string& topic, const Options& options, bool with_ids) {
+  journal::Chunk chunk{.topic = topic};
+  const std::string payload(options.payload, 'x');
+  for (uint32_t i = 0; i < kBatch; ++i) {
+    const Event event{.id = NewUuidV7(SystemClock().Now()), .payload = payload};
+    AppendToBody(ViewOf(event), chunk.body);
+    if (with_ids) chunk.fingerprints.push_back(EventFingerprint(topic, event.id));
+    ++chunk.count;
+  }
+  return chunk;
+}
+
+// One thread, `group` events a commit in runs of at most 64 KiB.
+Figures RunBare(const Options& options, const char* root, uint64_t group) {
+  const Folder folder(root);
+  const auto store = OpenStore(folder.path());
+  const journal::Chunk chunk = MakeChunk("bench", options, false);
+  const uint64_t per_run = store::kMaxRunBytes / chunk.body.size();
+  std::string body;
+  for (uint64_t i = 0; i < per_run; ++i) body += chunk.body;
+  std::vector<store::RunToAppend> runs;
+  for (uint64_t events = 0; events < group; events += per_run * kBatch) {
+    runs.push_back({"bench", static_cast<uint32_t>(per_run * kBatch), body, SystemClock().Now()});
+  }
+  const uint64_t in_group = runs.size() * per_run * kBatch;
+  const auto begin = std::chrono::steady_clock::now();
+  uint64_t done = 0;
+  for (; done < options.events; done += in_group) {
+    if (!store->Append({runs, {}, true})) std::exit(1);
+  }
+  return {static_cast<double>(done) / Seconds(begin), static_cast<double>(in_group)};
+}
+
+// Several threads, each with some batches in flight.
+class Poster {
+ public:
+  Poster(journal::Journal& journal, const Options& options, std::string topic, bool with_ids)
+      : journal_(journal), options_(options), topic_(std::move(topic)), with_ids_(with_ids) {
+    for (uint64_t i = 0; i < options.events / options.threads / kBatch; ++i) {
+      batches_.push_back(MakeChunk(topic_, options_, with_ids_));
+    }
+  }
+  void Run() {
+    for (journal::Chunk& chunk : batches_) {
+      std::unique_lock lock(mutex_);
+      room_.wait(lock, [&] { return in_flight_ < options_.window; });
+      ++in_flight_;
+      lock.unlock();
+      journal::Batch batch;
+      batch.chunks.push_back(std::move(chunk));
+      journal_.Post(std::move(batch), [this](Result<journal::BatchResult> result) {
+        if (!result) std::exit(1);
+        std::lock_guard guard(mutex_);
+        --in_flight_;
+        room_.notify_one();
+      });
+    }
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [&] { return in_flight_ == 0; });
+  }
+
+ private:
+  journal::Journal& journal_;
+  const Options& options_;
+  const std::string topic_;
+  const bool with_ids_;
+  std::vector<journal::Chunk> batches_;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  unsigned in_flight_ = 0;
+};
+
+Figures RunJournal(const Options& options, const char* root, bool with_ids, bool one_topic) {
+  const Folder folder(root);
+  const auto store = OpenStore(folder.path());
+  Metrics metrics;
+  CorePool pool(1);
+  auto journal = journal::Journal::Open(*store, {}, SystemClock(), pool.at(0), metrics);
+  if (!journal) std::exit(1);
+  std::vector<std::unique_ptr<Poster>> posters;
+  for (unsigned i = 0; i < options.threads; ++i) {
+    posters.push_back(std::make_unique<Poster>(
+        **journal, options, one_topic ? "bench" : "bench/" + std::to_string(i), with_ids));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (auto& poster : posters) threads.emplace_back([&] { poster->Run(); });
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = Seconds(begin);
+  const auto events = static_cast<double>((*journal)->feed_end().value());
+  const double commits = metrics.GetCounter("postroad_journal_commits_total", "Group commits.").Value();
+  return {events / seconds, events / commits};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (argc > 1) options.events = std::strtoull(argv[1], nullptr, 10);
+  if (argc > 2) options.payload = std::strtoull(argv[2], nullptr, 10);
+  const char* root = std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp";
+  std::printf("%llu events of %zu B payload, batches of %u, %u threads with %u in flight\n",
+              static_cast<unsigned long long>(options.events), options.payload, kBatch,
+              options.threads, options.window);
+  struct Case {
+    const char* name;
+    bool with_ids, one_topic;
+  };
+  for (const Case& c : {Case{"journal, one topic", false, true},
+                        Case{"journal, one topic, ids recognised", true, true},
+                        Case{"journal, a topic a thread, ids recognised", true, false}}) {
+    const Figures posted = RunJournal(options, root, c.with_ids, c.one_topic);
+    const Figures bare = RunBare(options, root, static_cast<uint64_t>(posted.group_events));
+    std::printf("%-44s %9.0f/s in groups of %5.0f; bare store %9.0f/s in groups of %5.0f; %.2f\n",
+                c.name, posted.per_second, posted.group_events, bare.per_second,
+                bare.group_events, posted.per_second / bare.per_second);
+    std::fflush(stdout);
+  }
+  return 0;
+}

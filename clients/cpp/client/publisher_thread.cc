@@ -177,6 +177,12 @@ void Publisher::Impl::WaitOutOverload(std::unique_lock<std::mutex>& lock) {
 }
 
 void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostReply> reply) {
+  {
+    std::lock_guard lock(mutex);
+    (reply ? stats.acked : stats.failed) += batch->events;
+    for (const auto& call : batch->calls) buffered_bytes -= call.size;
+    settled.notify_all();
+  }
   size_t next = 0;
   for (client::PostCall& call : batch->calls) {
     const size_t first = next;
@@ -201,10 +207,6 @@ void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostRepl
       life.Log(Severity::kError, std::string("a post's callback threw: ") + e.what());
     }
   }
-  std::lock_guard lock(mutex);
-  (reply ? stats.acked : stats.failed) += batch->events;
-  for (const auto& call : batch->calls) buffered_bytes -= call.size;
-  settled.notify_all();
 }
 
 void Publisher::Impl::Lost(const Error& error) {

@@ -8,11 +8,10 @@
 
 namespace postroad::client {
 
-std::shared_ptr<Stream> Stream::Open(std::shared_ptr<grpc::Channel> channel,
+std::shared_ptr<Stream> Stream::Open(const std::shared_ptr<grpc::Channel>& channel,
                                      std::unique_ptr<grpc::ClientContext> context,
                                      const std::string& method, StreamListener& listener) {
   std::shared_ptr<Stream> stream(new Stream(std::move(context), listener));
-  stream->channel_ = channel;
   stream->self_ = stream;
   grpc::GenericStub stub(channel);
   stub.PrepareBidiStreamingCall(stream->context_.get(), method, {}, stream.get());

@@ -32,8 +32,10 @@ class StreamListener {
 
 class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // Starts the call; a first Read is under way. Thread-safe from then on.
-  static std::shared_ptr<Stream> Open(std::shared_ptr<grpc::Channel> channel,
+  // Starts the call; a first Read is under way. Thread-safe from then on. The caller keeps
+  // `channel` until OnEnd came, and lets go of it on a thread of its own: gRPC's threads die with
+  // the last channel, and wait for each other then.
+  static std::shared_ptr<Stream> Open(const std::shared_ptr<grpc::Channel>& channel,
                                       std::unique_ptr<grpc::ClientContext> context,
                                       const std::string& method, StreamListener& listener);
 
@@ -57,7 +59,6 @@ class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffe
   // Lets gRPC finish the call once nothing is under way any more.
   void LetGo(std::unique_lock<std::mutex> lock);
 
-  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::ClientContext> context_;
   StreamListener& listener_;
   std::shared_ptr<Stream> self_;  // until OnDone

@@ -50,6 +50,27 @@ TEST(Journal, SplitsLargeBodiesIntoRuns) {
   for (const RunPtr& run : *runs) EXPECT_TRUE(run->body.size() <= 65536 || run->count == 1);
 }
 
+TEST(Journal, ReadsTheFeedOnFromWithinALargeCommit) {
+  JournalOptions options;
+  options.hot_tail_bytes = 1;  // everything out of the store
+  JournalHouse house(options);
+  std::vector<TestEvent> events;
+  for (int i = 0; i < 400; ++i) events.push_back({"e" + std::to_string(i), std::string(1000, 'x')});
+  house.MustPost("orders", events);
+  house.MustPost("orders", {{"last"}});
+  FeedPosition at;
+  for (int reads = 0; at < house.journal->feed_end(); ++reads) {
+    ASSERT_LT(reads, 100);
+    const auto read = house.journal->ReadFeed(at, Select("*"), 4096);
+    ASSERT_TRUE(read);
+    ASSERT_FALSE(read->runs.empty());
+    EXPECT_LE(read->runs.front().position, at);
+    EXPECT_GT(read->runs.front().position + read->runs.front().count, at);
+    ASSERT_GT(read->next, at);
+    at = read->next;
+  }
+}
+
 TEST(Journal, ReadsTheSameFromMemoryAndFromTheStore) {
   JournalOptions options;
   options.hot_tail_bytes = 20'000;  // a few of the runs below

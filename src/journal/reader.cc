@@ -128,6 +128,7 @@ Result<bool> Reader::Take(std::vector<Entry>& entries, const TopicSelector& sele
   for (size_t i = 0; i < entries.size(); ++i) {
     FeedRun& feed = entries[i].feed;
     const FeedPosition next = feed.position + feed.count;
+    if (next <= read.next) continue;  // the store gives whole commits: runs before what was asked for
     if (selector.Matches(*feed.topic_name)) {
       if (entries[i].cold) {
         const bool more = i + 1 < entries.size() && entries[i + 1].topic == entries[i].topic;

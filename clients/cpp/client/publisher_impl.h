@@ -96,6 +96,7 @@ struct Publisher::Impl final : public client::StreamListener {
   Environment& environment;
   std::thread thread;
   std::atomic<std::thread::id> thread_id;
+  Error last_loss{.message = {}};  // why the last stream ended; the thread's own
 
   mutable std::mutex mutex;         // for all that follows
   std::condition_variable wake;     // the thread

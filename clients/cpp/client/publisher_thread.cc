@@ -53,6 +53,7 @@ void Publisher::Impl::Run() {
     Error error = status ? Error{ErrorCode::kUnavailable, "the server ended the stream"}
                          : std::move(status).error();
     life.Set(State::kDisconnected, error);
+    last_loss = error;
     if (established) backoff.Reset();
     Lost(error);
     const auto wait = backoff.Next();
@@ -259,9 +260,11 @@ void Publisher::Impl::Expire(std::unique_lock<std::mutex>& lock) {
   answering = expired.front()->calls.front().number;
   lock.unlock();
   for (auto& batch : expired) {
-    Complete(std::move(batch), Fail(ErrorCode::kDeadlineExceeded,
-                                    "not answered within " + FormatDuration(options.timeout) +
-                                        "; it may still have been stored"));
+    const std::string what = batch->attempts == 0 ? "not sent within " : "not answered within ";
+    std::string message = what + FormatDuration(options.timeout);
+    if (batch->attempts > 0) message += "; it may still have been stored";
+    if (!last_loss.message.empty()) message += "; last error: " + last_loss.ToString();
+    Complete(std::move(batch), Fail(ErrorCode::kDeadlineExceeded, std::move(message)));
   }
   lock.lock();
   answering.reset();

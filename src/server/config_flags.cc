@@ -48,7 +48,8 @@ void ConfigFlags::AddTo(CLI::App& command) {
   command
       .add_option("--config", file_,
                   "Settings file; ./postroad.toml or /etc/postroad/postroad.toml if not given")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->take_last();
   AddShortFlags(command);
   AddSettings(command);
   command.allow_extras();  // to say which setting was meant
@@ -60,7 +61,8 @@ void ConfigFlags::AddShortFlags(CLI::App& command) {
           "--data",
           [this](const std::string& folder) { flags_.emplace_back("store.directory", folder); },
           "Folder of the data (--store.directory)")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->take_last();
   command
       .add_option_function<std::string>(
           "--listen",
@@ -69,7 +71,8 @@ void ConfigFlags::AddShortFlags(CLI::App& command) {
             flags_.emplace_back("listen.http", WithPort(host, 7400));
           },
           "Host to listen on, with the usual ports")
-      ->type_name("HOST");
+      ->type_name("HOST")
+      ->take_last();
   command.add_flag_callback(
       "--insecure", [this] { flags_.emplace_back("server.insecure", "true"); },
       "Listen for other machines without TLS and keys (--server.insecure true)");
@@ -87,6 +90,7 @@ void ConfigFlags::AddSettings(CLI::App& command) {
             },
             setting.text + " [" + setting.initial + "]")
         ->type_name("<" + setting.kind + ">")
+        ->take_last()
         ->group("Settings: " + section);
   }
 }

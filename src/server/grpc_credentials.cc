@@ -40,7 +40,9 @@ class ReloadingCredentials final : public grpc::ServerCredentials {
     }
     const grpc_ssl_pem_key_cert_pair pair = {identity->key_pem.c_str(),
                                              identity->certificate_pem.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(nullptr, &pair, 1);
+    // gRPC 1.51 insists on root certificates here, though clients are not asked for theirs.
+    *config =
+        grpc_ssl_server_certificate_config_create(identity->certificate_pem.c_str(), &pair, 1);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
 

@@ -24,6 +24,7 @@
 #include "server/net/http_server.h"
 #include "server/net/tls_files.h"
 #include "server/process_metrics.h"
+#include "server/store_metrics.h"
 #include "server/version.h"
 #include "store/rocks/rocks_store.h"
 
@@ -61,6 +62,7 @@ struct Server::Impl {
   CorePool cores;
   std::unique_ptr<TlsFiles> tls;
   std::unique_ptr<store::Store> store;
+  Metrics::Registration store_metrics;
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<delivery::DeliveryEngine> delivery;
   std::unique_ptr<broker::Broker> broker;
@@ -99,6 +101,7 @@ Status Server::Impl::OpenData() {
   store::RocksOptions options = config.store;
   options.notice = [](const std::string& line) { LogWarn(line); };
   POSTROAD_ASSIGN(store, store::OpenRocksStore(options));
+  store_metrics = AddStoreMetrics(metrics, *store);
   POSTROAD_ASSIGN(journal,
                   journal::Journal::Open(*store, config.journal, clock, cores.at(0), metrics));
   POSTROAD_ASSIGN(delivery,

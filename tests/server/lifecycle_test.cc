@@ -84,8 +84,8 @@ TEST(LifecycleTest, AnswersHealthAndMetrics) {
 TEST(LifecycleTest, ASecondProcessOnTheSameDataIsRefused) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
-  const Ended second = Run({PostroadProgram(), "serve", "--data", server.data(), "--listen.grpc",
-                            "127.0.0.1:0", "--listen.http", "127.0.0.1:0"});
+  const Ended second = RunProgram({PostroadProgram(), "serve", "--data", server.data(),
+                                   "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0"});
   EXPECT_EQ(second.code, 6);
   EXPECT_THAT(second.output, StartsWith("postroad: cannot start: "));
   EXPECT_THAT(second.output, HasSubstr(server.data()));
@@ -96,12 +96,12 @@ TEST(LifecycleTest, AnAddressInUseIsNamed) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
   const TempFolder folder;
-  const Ended http = Run({PostroadProgram(), "serve", "--data", folder / "a", "--listen.grpc",
-                          "127.0.0.1:0", "--listen.http", server.http()});
+  const Ended http = RunProgram({PostroadProgram(), "serve", "--data", folder / "a",
+                                 "--listen.grpc", "127.0.0.1:0", "--listen.http", server.http()});
   EXPECT_EQ(http.code, 1);
   EXPECT_THAT(http.output, HasSubstr(server.http()));
-  const Ended grpc = Run({PostroadProgram(), "serve", "--data", folder / "b", "--listen.grpc",
-                          server.grpc(), "--listen.http", "127.0.0.1:0"});
+  const Ended grpc = RunProgram({PostroadProgram(), "serve", "--data", folder / "b",
+                                 "--listen.grpc", server.grpc(), "--listen.http", "127.0.0.1:0"});
   EXPECT_EQ(grpc.code, 1);
   EXPECT_THAT(grpc.output, HasSubstr(server.grpc()));
 }

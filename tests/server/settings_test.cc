@@ -25,7 +25,7 @@ TEST_F(SettingsTest, AnUnknownSettingStopsTheStart) {
     std::vector<std::string> line = {PostroadProgram(), command};
     if (command == "config") line.push_back("check");
     line.insert(line.end(), {"--config", file});
-    const Ended ended = Run(line);
+    const Ended ended = RunProgram(line);
     EXPECT_EQ(ended.code, 2) << command;
     EXPECT_THAT(ended.output, HasSubstr(file + ":2:1: unknown setting `store.direktory`; did you "
                                                "mean `store.directory`?\n"));
@@ -33,21 +33,21 @@ TEST_F(SettingsTest, AnUnknownSettingStopsTheStart) {
 }
 
 TEST_F(SettingsTest, AnUnknownFlagStopsTheStart) {
-  const Ended ended = Run({PostroadProgram(), "serve", "--store.direktory", "x"});
+  const Ended ended = RunProgram({PostroadProgram(), "serve", "--store.direktory", "x"});
   EXPECT_EQ(ended.code, 2);
   EXPECT_THAT(ended.output, HasSubstr("--store.direktory: unknown setting; did you mean "
                                       "`--store.directory`?"));
 }
 
 TEST_F(SettingsTest, AFileThatIsNotThereStopsTheStart) {
-  const Ended ended = Run({PostroadProgram(), "serve", "--config", folder_ / "none.toml"});
+  const Ended ended = RunProgram({PostroadProgram(), "serve", "--config", folder_ / "none.toml"});
   EXPECT_EQ(ended.code, 2);
   EXPECT_THAT(ended.output, HasSubstr("none.toml: cannot be read"));
 }
 
 TEST_F(SettingsTest, OtherMachinesNeedTlsAndKeysOrInsecure) {
   const Ended refused =
-      Run({PostroadProgram(), "serve", "--data", folder_ / "data", "--listen", "0.0.0.0"});
+      RunProgram({PostroadProgram(), "serve", "--data", folder_ / "data", "--listen", "0.0.0.0"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.output, HasSubstr("other machines can reach"));
   EXPECT_THAT(refused.output, HasSubstr("--insecure"));
@@ -60,8 +60,9 @@ TEST_F(SettingsTest, ShowTellsValuesAndWhereTheyComeFrom) {
   const std::string file = File(
       "[log]\nlevel = \"warn\"\n[[keys]]\nname = \"a\"\nkey = \"0123456789abcdef\"\npost = "
       "[\"*\"]\n");
-  const Ended ended = Run({PostroadProgram(), "config", "show", "--config", file, "--data", "/d"},
-                          {{"POSTROAD_SERVER_THREADS", "3"}});
+  const Ended ended =
+      RunProgram({PostroadProgram(), "config", "show", "--config", file, "--data", "/d"},
+                 {{"POSTROAD_SERVER_THREADS", "3"}});
   EXPECT_EQ(ended.code, 0);
   EXPECT_THAT(ended.output,
               ::testing::ContainsRegex("store.directory = \"/d\" +# --store.directory"));
@@ -91,7 +92,7 @@ TEST_F(SettingsTest, JsonLogsAreLinesOfJsonAndNothingElse) {
 }
 
 TEST_F(SettingsTest, TheMetricsDocumentIsWhatARunningServerDeclares) {
-  const Ended ended = Run({PostroadProgram(), "config", "metrics"});
+  const Ended ended = RunProgram({PostroadProgram(), "config", "metrics"});
   EXPECT_EQ(ended.code, 0);
   EXPECT_TRUE(ended.output == ReadFile(POSTROAD_SOURCE_DIR "/docs/metrics.md"))
       << "run: postroad config metrics > docs/metrics.md; it gives:\n"

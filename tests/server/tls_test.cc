@@ -18,10 +18,10 @@ class TlsTest : public ::testing::Test {
   // A new key and a certificate of its own making for localhost; each call's is another.
   void MakeIdentity(const std::string& name) {
     const Ended made =
-        Run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
-             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder_ / (name + ".key"),
-             "-out", folder_ / (name + ".pem")});
+        RunProgram({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    folder_ / (name + ".key"), "-out", folder_ / (name + ".pem")});
     ASSERT_EQ(made.code, 0) << made.output;
   }
   // Puts an identity's files where the server looks.
@@ -55,8 +55,9 @@ class TlsTest : public ::testing::Test {
     return v1::Postroad::NewStub(channel)->Post(&context, request, &response).ok();
   }
   bool HttpWorks(const ServerProcess& server, const std::string& trusted) {
-    const Ended got = Run({"curl", "--silent", "--show-error", "--noproxy", "*", "--cacert",
-                           folder_ / (trusted + ".pem"), "https://" + server.http() + "/healthz"});
+    const Ended got =
+        RunProgram({"curl", "--silent", "--show-error", "--noproxy", "*", "--cacert",
+                    folder_ / (trusted + ".pem"), "https://" + server.http() + "/healthz"});
     return got.code == 0 && got.output == "ok\n";
   }
 
@@ -106,7 +107,7 @@ TEST_F(TlsTest, BadFilesStopTheStart) {
   Install("one", "two");
   std::vector<std::string> command = {PostroadProgram(), "serve", "--data", folder_ / "data"};
   for (const std::string& flag : Flags()) command.push_back(flag);
-  const Ended ended = Run(command);
+  const Ended ended = RunProgram(command);
   EXPECT_EQ(ended.code, 2);
   EXPECT_THAT(ended.output, HasSubstr("server.key is not the key of the certificate in"));
 }

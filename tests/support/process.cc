@@ -84,7 +84,7 @@ Ended Process::Wait() {
 
 std::string Process::Output() const { return ReadFile(folder_ / "output"); }
 
-Ended Run(std::vector<std::string> command, const Process::Variables& variables) {
+Ended RunProgram(std::vector<std::string> command, const Process::Variables& variables) {
   return Process(std::move(command), variables).Wait();
 }
 

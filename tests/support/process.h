@@ -71,7 +71,7 @@ class Process {
 };
 
 // Runs a program to its end.
-Ended Run(std::vector<std::string> command, const Process::Variables& variables = {});
+Ended RunProgram(std::vector<std::string> command, const Process::Variables& variables = {});
 
 }  // namespace postroad::testing
 

@@ -83,6 +83,7 @@ class BeastServer final : public HttpServer {
   void Stop() override {
     {
       std::lock_guard lock(mutex_);
+      if (std::exchange(stop_asked_, true)) return;
       ++running_;  // the task below
     }
     asio::post(io_, [this] {
@@ -219,6 +220,7 @@ class BeastServer final : public HttpServer {
   std::mutex mutex_;
   std::condition_variable idle_;
   int running_ = 0;
+  bool stop_asked_ = false;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "journal/committer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -37,6 +39,7 @@ void Committer::Join() {
 }
 
 void Committer::Run() {
+  pthread_setname_np(pthread_self(), "commit");
   while (true) {
     CommitQueue::Work work = parts_.queue.Take(parts_.options.max_group_bytes, NextLook());
     if (work.stopped) return;

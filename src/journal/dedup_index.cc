@@ -1,5 +1,7 @@
 #include "journal/dedup_index.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "core/bytes.h"
@@ -241,6 +243,7 @@ Status DedupIndex::Expire(Timestamp now) {
 }
 
 void DedupIndex::RunSealer() {
+  pthread_setname_np(pthread_self(), "dedup");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (previous_ == nullptr) {

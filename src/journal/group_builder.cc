@@ -88,6 +88,7 @@ std::vector<store::RunPtr> GroupBuilder::Place(std::span<const store::Placement>
     store::Run& run = *runs_[i].run;
     run.topic = placements[i].topic;
     run.first = placements[i].first;
+    run.stored_at = placements[i].stored_at;
     run.bytes_before = placements[i].bytes_before;
     runs.push_back(runs_[i].run);
   }

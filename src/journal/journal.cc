@@ -1,5 +1,7 @@
 #include "journal/journal.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "journal/journal_impl.h"
@@ -160,6 +162,7 @@ Status JournalImpl::ApplyRetention() {
 }
 
 void JournalImpl::RunRetention() {
+  pthread_setname_np(pthread_self(), "retention");
   std::unique_lock lock(stop_mutex_);
   while (!stop_.wait_for(lock, options_.retention_interval, [this] { return stopping_; })) {
     lock.unlock();

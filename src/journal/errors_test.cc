@@ -1,0 +1,120 @@
+// A store that fails now and then: nothing of the group is visible, and posts go on afterwards.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "journal/testing.h"
+
+namespace postroad::journal {
+namespace {
+
+using namespace store;  // NOLINT: the wrapper names most of it
+
+// The real store, but that Append fails while told to.
+class FailingStore final : public Store {
+ public:
+  explicit FailingStore(Store& real) : real_(real) {}
+  std::atomic<bool> full = false;
+
+  Result<std::vector<Placement>> Append(const AppendGroup& group) override {
+    if (full) return Fail(ErrorCode::kResourceExhausted, "The disk is full.", {}, "DISK_FULL");
+    return real_.Append(group);
+  }
+  Status Write(std::span<const Mutation> mutations, bool sync) override {
+    if (full) return Fail(ErrorCode::kResourceExhausted, "The disk is full.", {}, "DISK_FULL");
+    return real_.Write(mutations, sync);
+  }
+
+  Epoch epoch() const override { return real_.epoch(); }
+  bool clean_start() const override { return real_.clean_start(); }
+  Result<TopicInfo> FindTopic(std::string_view name) override { return real_.FindTopic(name); }
+  Result<TopicInfo> FindTopicById(TopicId id) override { return real_.FindTopicById(id); }
+  Result<std::vector<TopicInfo>> ListTopics(std::string_view after, std::string_view prefix,
+                                            size_t limit, bool with_bounds) override {
+    return real_.ListTopics(after, prefix, limit, with_bounds);
+  }
+  Status DeleteTopic(std::string_view name) override { return real_.DeleteTopic(name); }
+  Result<std::vector<RunPtr>> ReadRuns(TopicId topic, Offset from, size_t max_bytes) override {
+    return real_.ReadRuns(topic, from, max_bytes);
+  }
+  Result<RunPtr> ReadRunAt(TopicId topic, Offset offset) override {
+    return real_.ReadRunAt(topic, offset);
+  }
+  Result<Offset> OffsetAtTime(TopicId topic, Timestamp time) override {
+    return real_.OffsetAtTime(topic, time);
+  }
+  Result<FeedBounds> ReadFeedBounds() override { return real_.ReadFeedBounds(); }
+  Result<std::vector<FeedEntry>> ReadFeed(FeedPosition from, size_t limit) override {
+    return real_.ReadFeed(from, limit);
+  }
+  Result<FeedPosition> PositionAtTime(Timestamp time) override {
+    return real_.PositionAtTime(time);
+  }
+  Result<Offset> TrimTopic(TopicId topic, Offset before) override {
+    return real_.TrimTopic(topic, before);
+  }
+  Status TrimFeed(FeedPosition before) override { return real_.TrimFeed(before); }
+  Result<std::optional<std::string>> Get(Table table, std::string_view key) override {
+    return real_.Get(table, key);
+  }
+  Result<std::vector<Entry>> Scan(Table table, std::string_view from, std::string_view to,
+                                  size_t limit, bool reverse) override {
+    return real_.Scan(table, from, to, limit, reverse);
+  }
+  Status Backup(const std::string& directory) override { return real_.Backup(directory); }
+  Result<StoreStats> Stats() override { return real_.Stats(); }
+
+ private:
+  Store& real_;
+};
+
+class JournalOnAFailingStore : public testing::Test {
+ protected:
+  JournalOnAFailingStore() : store_(*house_.store) {
+    house_.journal.reset();
+    house_.journal =
+        *Journal::Open(store_, house_.options, house_.clock, house_.pool.at(0), house_.metrics);
+  }
+  ~JournalOnAFailingStore() override { house_.journal.reset(); }
+
+  JournalHouse house_;
+  FailingStore store_;
+};
+
+TEST_F(JournalOnAFailingStore, ShowsNothingOfWhatFailedAndGoesOnAfter) {
+  house_.MustPost("orders", {{"a"}});
+  std::atomic<int> woken = 0;
+  const WaitPtr wait = house_.journal->WaitForTopic("orders", Offset(1), house_.pool.at(0),
+                                                    [&] { ++woken; });
+  store_.full = true;
+  EXPECT_EQ(house_.Post("orders", {{"b"}, {"c"}}).error().reason, "DISK_FULL");
+  EXPECT_EQ(house_.Post("new", {{"b"}}).error().reason, "DISK_FULL");
+  EXPECT_EQ(house_.journal->feed_end(), FeedPosition(1));
+  EXPECT_EQ(house_.Ids("orders"), (std::vector<std::string>{"a"})) << "reads go on";
+  EXPECT_EQ(woken, 0);
+  store_.full = false;
+  const ChunkResult again = house_.MustPost("orders", {{"b"}, {"c"}});
+  EXPECT_EQ(again.stored, 2u) << "what failed is no duplicate";
+  EXPECT_EQ(again.first, Offset(1));
+  EXPECT_TRUE(Eventually([&] { return woken == 1; }));
+  EXPECT_EQ(house_.MustPost("orders", {{"b"}}).stored, 0u);
+}
+
+TEST_F(JournalOnAFailingStore, TriesAgainWithEventsThatAreDue) {
+  Batch batch;
+  const Event event{.id = "a"};
+  batch.future.push_back({"later", house_.clock.Now() + std::chrono::minutes(1),
+                          EncodeRecord(ViewOf(event)), "a", {}});
+  ASSERT_TRUE(PostAndWait(*house_.journal, std::move(batch)));
+  store_.full = true;
+  house_.clock.Advance(std::chrono::minutes(2));
+  Counter& errors = house_.metrics.GetCounter("postroad_journal_commit_errors_total", "");
+  EXPECT_TRUE(Eventually([&] { return errors.Value() > 0; }));
+  store_.full = false;
+  house_.clock.Advance(std::chrono::seconds(1));
+  EXPECT_TRUE(Eventually([&] { return house_.Ids("later").size() == 1; }));
+  EXPECT_TRUE(house_.journal->ListScheduled({})->events.empty());
+}
+
+}  // namespace
+}  // namespace postroad::journal

@@ -5,10 +5,12 @@
 #include <cstdio>
 
 #include "cli/args.h"
+#include "cli/bench/bench.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/exit_codes.h"
 #include "cli/terminal.h"
+#include "core/names.h"
 #include "server/commands.h"
 
 namespace postroad::cli {
@@ -58,10 +60,12 @@ void AddCommands(CLI::App& app, Action& action, int& exit_code) {
   AddDeadLetters(app, action);
   AddReceipts(app, action);
   AddStore(app, action);
+  bench::AddBench(app, action);
   AddCompletion(app, action, app);
 }
 
-Status FinishContext(GlobalArgs& args) {
+Status FinishContext(const CLI::App& app, GlobalArgs& args) {
+  args.context.server_given = app.get_option("--server")->count() > 0;
   args.context.output = args.output == "json"       ? OutputFormat::kJson
                         : args.output == "markdown" ? OutputFormat::kMarkdown
                                                     : OutputFormat::kTable;
@@ -91,8 +95,9 @@ std::string Advice(const Error& error) {
 
 int Report(const Error& error) {
   std::fflush(stdout);
-  const std::string field = error.field.empty() ? "" : error.field + ": ";
-  Notice(OneLine(field + error.message + Advice(error)));
+  const std::string field = error.field + ": ";
+  const bool named = error.field.empty() || error.message.starts_with(field);
+  Notice(OneLine((named ? "" : field) + error.message + Advice(error)));
   return ExitCodeOf(error.code);
 }
 
@@ -104,6 +109,19 @@ std::string CommandPath(const CLI::App& app) {
     path += " " + at->get_name();
   }
   return path;
+}
+
+// "there is no command 'tial', …" if the first word is none; CLI11 would only say that one lacks.
+std::string UnknownCommand(const CLI::App& app, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "-";
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  if (word.starts_with('-') || std::ranges::find(names, word) != names.end()) return "";
+  const std::string near = NearestName(word, names);
+  return "there is no command '" + word + "'" +
+         (near.empty() ? "" : "; did you mean `postroad " + near + "`?");
 }
 
 int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
@@ -126,13 +144,17 @@ int Run(int argc, char** argv) {
   int exit_code = kExitOk;
   AddGlobals(app, globals);
   AddCommands(app, action, exit_code);
+  if (const std::string unknown = UnknownCommand(app, argc, argv); !unknown.empty()) {
+    Notice(unknown);
+    return kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return ReportUsage(app, error);
   }
   if (!action) return exit_code;  // serve and config have run
-  if (auto ready = FinishContext(globals); !ready) return Report(ready.error());
+  if (auto ready = FinishContext(app, globals); !ready) return Report(ready.error());
   if (auto done = action(globals.context); !done) return Report(done.error());
   if (std::fflush(stdout) != 0) {
     return Report({ErrorCode::kInternal, "cannot write to standard output"});

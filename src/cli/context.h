@@ -18,6 +18,7 @@ enum class OutputFormat {
 
 struct Context {
   std::string server = "127.0.0.1:7401";
+  bool server_given = false;  // by flag or variable
   std::string api_key;
   bool tls = false;
   std::string ca_file;  // PEM; implies tls

@@ -134,7 +134,7 @@ Status Resend(const Context& context, const DeadLettersArgs& args) {
   if (context.json())
     PrintJson({{"resent", resent}});
   else
-    Print(HumanCount(resent) + " dead letters are being sent again\n");
+    Print(Counted(resent, "dead letter") + " sent again\n");
   return {};
 }
 
@@ -145,7 +145,7 @@ Status Drop(const Context& context, const DeadLettersArgs& args) {
   if (context.json())
     PrintJson({{"dropped", dropped}});
   else
-    Print(HumanCount(dropped) + " dead letters are dropped\n");
+    Print(Counted(dropped, "dead letter") + " dropped\n");
   return {};
 }
 

@@ -152,7 +152,7 @@ class Tally {
       Print(json::serialize(object) + "\n");
       return;
     }
-    std::string text = HumanCount(posted_) + " events posted";
+    std::string text = Counted(posted_, "event") + " posted";
     if (duplicates_ > 0) text += ", " + HumanCount(duplicates_) + " of them duplicates";
     if (scheduled_ > 0) text += ", " + HumanCount(scheduled_) + " of them scheduled";
     Print(text + " in " + FormatDuration(std::chrono::milliseconds(int64_t(seconds * 1000))) +
@@ -161,7 +161,7 @@ class Tally {
   Status Outcome() const {
     if (!failure_) return {};
     Error error = *failure_;
-    if (posted_ > 0) error.message += "; " + HumanCount(posted_) + " events were posted";
+    if (posted_ > 0) error.message += "; posted before it: " + Counted(posted_, "event");
     return Fail(std::move(error));
   }
 

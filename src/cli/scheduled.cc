@@ -76,7 +76,7 @@ Status Cancel(const Context& context, const ScheduledArgs& args) {
   if (context.json())
     PrintJson({{"cancelled", cancelled}});
   else
-    Print(HumanCount(cancelled) + " events are cancelled\n");
+    Print(Counted(cancelled, "event") + " cancelled\n");
   return {};
 }
 

@@ -76,6 +76,10 @@ std::string HumanCount(uint64_t count) {
   return digits;
 }
 
+std::string Counted(uint64_t count, std::string_view noun) {
+  return HumanCount(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 std::string HumanAge(Timestamp then, Timestamp now) {
   const bool future = then > now;
   const auto seconds =

@@ -11,8 +11,9 @@
 
 namespace postroad::cli {
 
-std::string HumanBytes(uint64_t bytes);  // "999 B", "1.5 KiB", "12 MiB"
-std::string HumanCount(uint64_t count);  // "1,234,567"
+std::string HumanBytes(uint64_t bytes);                      // "999 B", "1.5 KiB", "12 MiB"
+std::string HumanCount(uint64_t count);                      // "1,234,567"
+std::string Counted(uint64_t count, std::string_view noun);  // "1 event", "1,234 events"
 // The largest unit alone: "3d", "17s", "now"; "in 5m" for times to come.
 std::string HumanAge(Timestamp then, Timestamp now);
 // "never" for a limit that is 0.

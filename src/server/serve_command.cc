@@ -15,6 +15,7 @@
 #include "runtime/log.h"
 #include "server/commands.h"
 #include "server/config_flags.h"
+#include "server/grpc_log.h"
 #include "server/server.h"
 #include "server/version.h"
 
@@ -75,7 +76,9 @@ std::string AddressOf(const Server& server, const std::string& protocol) {
 // For people who started it by hand; logs have the same in their own form.
 void PrintWelcome(const Server& server, const Config& config) {
   const std::string grpc = AddressOf(server, "grpc"), http = AddressOf(server, "http");
-  const std::string flag = grpc == "127.0.0.1:7401" ? "" : " --server " + grpc;
+  std::string flag = grpc == "127.0.0.1:7401" ? "" : " --server " + grpc;
+  if (config.tls.enabled()) flag += " --tls";
+  if (!config.keys.empty()) flag += " --api-key KEY";
   std::printf("Postroad %s is ready, its data in %s\n", kVersion, config.store.directory.c_str());
   for (const Listening& one : server.listening()) {
     std::printf("  %s  %s%s\n", one.protocol.c_str(), one.address.c_str(),
@@ -154,6 +157,7 @@ int Serve(const ConfigFlags& flags) {
   }
   const Config& config = loaded->config;
   ConfigureLog(config.log.level, config.log.format);
+  TakeGrpcLog();
   StopSignals signals;
   auto server = Server::Start(config);
   if (!server) {

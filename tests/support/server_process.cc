@@ -40,21 +40,28 @@ ServerProcess::ServerProcess(ServerOptions options) : options_(std::move(options
 void ServerProcess::Start() {
   grpc_.clear();
   http_.clear();
-  const std::string ports = options_.data + "/ports";
-  std::filesystem::remove(ports);
+  std::filesystem::remove(options_.data + "/ports");
   const std::string file = folder_ / "postroad.toml";
   WriteFile(file, options_.config);
-  std::vector<std::string> command = {
+  const std::vector<std::string> serve = {
       PostroadProgram(), "serve",       "--config",      file,         "--data", options_.data,
       "--listen.grpc",   "127.0.0.1:0", "--listen.http", "127.0.0.1:0"};
+  std::vector<std::string> command = options_.prefix;
+  command.insert(command.end(), serve.begin(), serve.end());
   command.insert(command.end(), options_.flags.begin(), options_.flags.end());
   process_ = std::make_unique<Process>(std::move(command), options_.variables);
-  const bool known = Eventually(
-      [&] { return std::filesystem::exists(ports) || process_->ExitCode().has_value(); });
-  std::istringstream lines(ReadFile(ports));
+  const auto ports = [&] { return ReadFile(Seen(options_.data + "/ports")); };
+  const bool known =
+      Eventually([&] { return !ports().empty() || process_->ExitCode().has_value(); });
+  std::istringstream lines(ports());
   std::string protocol, address;
   while (lines >> protocol >> address) (protocol == "grpc" ? grpc_ : http_) = address;
   if (!known || !ready()) ADD_FAILURE() << "no server:\n" << process_->Output();
+}
+
+std::string ServerProcess::Seen(const std::string& path) const {
+  if (options_.prefix.empty()) return path;
+  return "/proc/" + std::to_string(process_->pid()) + "/root" + path;
 }
 
 Ended ServerProcess::Stop() {

@@ -18,6 +18,8 @@ struct ServerOptions {
   std::vector<std::string> flags;  // further flags; addresses here replace the free ports
   std::string config;              // contents of the settings file; empty: none
   Process::Variables variables;
+  // Put before the command, as in {"unshare", "--mount", …}; must end by exec of what follows it.
+  std::vector<std::string> prefix;
 };
 
 // Ready when constructed (a test failure if it does not get there; then ready() is false).
@@ -29,6 +31,8 @@ class ServerProcess {
   const std::string& grpc() const { return grpc_; }  // "127.0.0.1:40001"
   const std::string& http() const { return http_; }
   const std::string& data() const { return options_.data; }
+  // A path as the server sees it, in terms of this process: other where it has mounts of its own.
+  std::string Seen(const std::string& path) const;
   Process& process() { return *process_; }
   // SIGTERM, and waits for the end.
   Ended Stop();

@@ -6,6 +6,11 @@
 #include "store/rocks/engine_options.h"
 
 namespace postroad::store {
+namespace {
+
+constexpr uint64_t kLogRoomBytes = 1 << 20;
+
+}  // namespace
 
 Error CorruptError(const std::string& directory, const std::string& what) {
   return {ErrorCode::kDataLoss,
@@ -57,28 +62,23 @@ rocksdb::WriteBatch Engine::NewBatch(bool sync, size_t reserve_bytes) {
 }
 
 Status Engine::Commit(rocksdb::WriteBatch& batch, bool sync) {
+  const uint64_t free = FreeBytes();
+  // The log itself must not meet the full disk: RocksDB 7.8 cannot write on in a log file that did.
+  if (free < batch.GetDataSize() + kLogRoomBytes) return Fail(DiskFullError());
   rocksdb::WriteOptions write;
   write.sync = sync;
   rocksdb::Status status = db_->Write(write, &batch);
-  if (status.IsIOError()) {
-    // A full disk stops RocksDB until it is told to go on.
-    if (FreeBytes() < options_.disk_reserve_bytes) return Fail(DiskFullError());
-    if (TryRecover().ok()) status = db_->Write(write, &batch);
+  // A flush or compaction that met a full disk has stopped RocksDB until it is told to go on.
+  if (status.IsNoSpace() && free >= options_.disk_reserve_bytes && Resume()) {
+    status = db_->Write(write, &batch);
   }
   if (!status.ok()) return Fail(FromRocks(status, "cannot write"));
   return {};
 }
 
-rocksdb::Status Engine::TryRecover() {
-  std::lock_guard lock(recover_mutex_);
-  if (auto status = db_->Resume(); !status.ok()) return status;
-  // The log's file may end in half a record and takes no more; a flush of something that is in
-  // memory only starts a new one.
-  rocksdb::WriteOptions memory_only;
-  memory_only.disableWAL = true;
-  auto* family = this->family(Family::kDefault);
-  if (auto status = db_->Put(memory_only, family, "resumed", ""); !status.ok()) return status;
-  return db_->Flush({}, family);
+bool Engine::Resume() {
+  std::lock_guard lock(resume_mutex_);
+  return db_->Resume().ok();
 }
 
 uint64_t Engine::FreeBytes() const {

@@ -67,12 +67,12 @@ class Engine {
 
  private:
   explicit Engine(RocksOptions options) : options_(std::move(options)) {}
-  rocksdb::Status TryRecover();
+  bool Resume();
 
   const RocksOptions options_;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
-  std::mutex recover_mutex_;
+  std::mutex resume_mutex_;
 };
 
 }  // namespace postroad::store

@@ -3,10 +3,13 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 
 #include "store/rocks/engine.h"
 
@@ -17,6 +20,35 @@ namespace {
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
     "default",       "runs",         "feed",     "topics", "trims", "schedule",
     "subscriptions", "dead_letters", "receipts", "dedup",  "meta"};
+
+// After an error RocksDB would try to recover every few seconds, and refuse Resume meanwhile;
+// Engine::Commit does it as soon as there is room.
+class NoAutomaticRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+// RocksDB's errors go to the log of the program. Not to a file of its own: RocksDB 7.8 dies of a full
+// disk when that file meets it.
+class NoticeLogger final : public rocksdb::Logger {
+ public:
+  explicit NoticeLogger(std::function<void(const std::string&)> notice)
+      : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), notice_(std::move(notice)) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    if (!notice_) return;
+    char line[512];
+    std::vsnprintf(line, sizeof line, format, arguments);
+    notice_(std::string("RocksDB: ") + line);
+  }
+
+ private:
+  const std::function<void(const std::string&)> notice_;
+};
 
 rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -45,13 +77,12 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.bytes_per_sync = 1 << 20;  // keeps a flush's writing from delaying the log's fsync at its end
   // wal_scan has looked at the log before: nothing whole follows where this mode stops.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = 1 << 20;
+  db.info_log = std::make_shared<NoticeLogger>(options.notice);
   db.max_manifest_file_size = 16 << 20;
   db.stats_dump_period_sec = 0;  // nothing to do when idle
   db.stats_persist_period_sec = 0;
-  db.max_bgerror_resume_count = 0;  // Engine::Commit resumes
+  db.max_bgerror_resume_count = 0;
+  db.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
   return db;
 }
 

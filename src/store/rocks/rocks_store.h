@@ -16,7 +16,8 @@ struct RocksOptions {
   uint64_t write_buffer_bytes = 64 << 20;    // memtables, all together
   uint64_t block_cache_bytes = 32 << 20;
   uint64_t disk_reserve_bytes = 64 << 20;    // posts are refused while less than this is free
-  // Called with a line for the log where recovery had something to say ("the log's torn tail …").
+  // Called with a line for the log where recovery had something to say ("the log's torn tail …") or
+  // the engine met an error. From any thread, as long as the store is open.
   std::function<void(const std::string&)> notice;
 };
 

@@ -4,6 +4,7 @@
 //   store_bench [--events N] [--start-events N] [--folder DIR]
 #include <rocksdb/db.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,19 +90,36 @@ std::vector<RunToAppend> Runs(std::string_view topic, std::string_view body) {
   return runs;
 }
 
-void Line(const char* what, double per_second, double base) {
-  if (base > 0) {
-    std::printf("%-58s %12.0f/s  %5.2f of the base\n", what, per_second, per_second / base);
-  } else {
-    std::printf("%-58s %12.0f/s  (base)\n", what, per_second);
-  }
-  std::fflush(stdout);
+double CpuSeconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
+// Work done in turns with that of another Rate.
 struct Rate {
-  double events = 0, seconds = 0;
-  double PerSecond() const { return events / seconds; }
+  double events = 0, seconds = 0, cpu_seconds = 0;
+
+  void Turn(uint64_t turn_events, const std::function<void()>& work) {
+    const double cpu = CpuSeconds();
+    seconds += Seconds(work);
+    cpu_seconds += CpuSeconds() - cpu;
+    events += static_cast<double>(turn_events);
+  }
 };
+
+// `base`: what the rate is a ratio of, or null if it is the base itself.
+void Line(const std::string& what, const Rate& rate, const Rate* base) {
+  const double per_second = rate.events / rate.seconds;
+  std::printf("%-54s %11.0f/s %7.2f µs of CPU", what.c_str(), per_second,
+              rate.cpu_seconds / rate.events * 1e6);
+  if (base != nullptr) std::printf("  %5.2f of the base", per_second * base->seconds / base->events);
+  std::printf("\n");
+  std::fflush(stdout);
+}
 
 // Bare RocksDB (one value a group) and the store, in turns of a tenth each.
 void BenchOneTopic(const Settings& settings, size_t group) {
@@ -112,7 +130,7 @@ void BenchOneTopic(const Settings& settings, size_t group) {
   uint64_t next = 0;
   for (int turn = 0; turn < 10; ++turn) {
     const uint64_t groups = settings.events / group / 10;
-    of_bare.seconds += Seconds([&] {
+    of_bare.Turn(groups * group, [&] {
       for (uint64_t i = 0; i < groups; ++i) {
         std::string key;
         PutBig64(key, next++);
@@ -121,30 +139,26 @@ void BenchOneTopic(const Settings& settings, size_t group) {
         if (!bare->Put(write, key, body).ok()) Die("bare RocksDB cannot put");
       }
     });
-    of_store.seconds += Seconds([&] {
+    of_store.Turn(groups * group, [&] {
       for (uint64_t i = 0; i < groups; ++i) MustAppend(*store, Runs("orders", body));
     });
-    of_bare.events += static_cast<double>(groups * group);
-    of_store.events += static_cast<double>(groups * group);
   }
   const std::string size = std::to_string(group);
-  Line(("bare RocksDB, synced, groups of " + size).c_str(), of_bare.PerSecond(), 0);
-  Line(("store, one topic, synced, groups of " + size).c_str(), of_store.PerSecond(),
-       of_bare.PerSecond());
+  Line("bare RocksDB, synced, groups of " + size, of_bare, nullptr);
+  Line("store, one topic, synced, groups of " + size, of_store, &of_bare);
 }
 
-// Groups of 100 posts: to one topic as one run, each to a new topic, each to a topic posted to before.
-void BenchManyTopics(const Settings& settings) {
-  constexpr size_t kGroup = 100;
-  const auto store = OpenBench(settings.folder + "/topics");
-  const std::string body = MakeBody(kGroup);
+// Groups of posts: to one topic as one run, each to a new topic, each to a topic posted to before.
+void BenchManyTopics(const Settings& settings, size_t group) {
+  const auto store = OpenBench(settings.folder + "/topics" + std::to_string(group));
+  const std::string body = MakeBody(group);
   const std::string event = MakeBody(1);
-  const uint64_t turn_groups = std::min<uint64_t>(settings.events, 1'000'000) / kGroup / 10;
+  const uint64_t turn_groups = std::min<uint64_t>(settings.events, 1'000'000) / group / 10;
   Rate one, fresh, old;
-  std::vector<std::string> names(kGroup);
+  std::vector<std::string> names(group);
   const auto to_topics = [&](uint64_t first) {
     std::vector<RunToAppend> runs;
-    for (size_t i = 0; i < kGroup; ++i) {
+    for (size_t i = 0; i < group; ++i) {
       // As ids of users are: in no order.
       names[i] = "user/" + std::to_string((first + i) * 2654435761 % 4294967296) + "/inbox";
       runs.push_back({names[i], 1, event, Now()});
@@ -152,26 +166,23 @@ void BenchManyTopics(const Settings& settings) {
     MustAppend(*store, runs);
   };
   for (uint64_t turn = 0; turn < 10; ++turn) {
-    const double events = static_cast<double>(turn_groups * kGroup);
     const uint64_t first = turn * turn_groups;
-    one.events += events;
-    one.seconds += Seconds([&] {
+    one.Turn(turn_groups * group, [&] {
       for (uint64_t g = 0; g < turn_groups; ++g) MustAppend(*store, Runs("orders", body));
     });
-    fresh.events += events;
-    fresh.seconds += Seconds([&] {
-      for (uint64_t g = 0; g < turn_groups; ++g) to_topics((first + g) * kGroup);
+    fresh.Turn(turn_groups * group, [&] {
+      for (uint64_t g = 0; g < turn_groups; ++g) to_topics((first + g) * group);
     });
   }
   for (uint64_t turn = 0; turn < 3; ++turn) {
-    old.events += static_cast<double>(turn_groups * kGroup);
-    old.seconds += Seconds([&] {
-      for (uint64_t g = 0; g < turn_groups; ++g) to_topics((turn * 3 * turn_groups + g) * kGroup);
+    old.Turn(turn_groups * group, [&] {
+      for (uint64_t g = 0; g < turn_groups; ++g) to_topics((turn * 3 * turn_groups + g) * group);
     });
   }
-  Line("store, synced groups of 100 to one topic", one.PerSecond(), 0);
-  Line("store, synced groups of 100 to 100 new topics", fresh.PerSecond(), one.PerSecond());
-  Line("store, synced groups of 100 to 100 of a million topics", old.PerSecond(), one.PerSecond());
+  const std::string groups = "store, synced groups of " + std::to_string(group);
+  Line(groups + " to one topic", one, nullptr);
+  Line(groups + ", each event to a new topic", fresh, &one);
+  Line(groups + ", each to one of a million topics", old, &one);
 }
 
 void BenchReads(const Settings& settings) {
@@ -179,7 +190,8 @@ void BenchReads(const Settings& settings) {
   const auto topic = store->FindTopic("orders");
   if (!topic) Die(topic.error().ToString());
   uint64_t events = 0;
-  const double seconds = Seconds([&] {
+  Rate reading;
+  reading.Turn(topic->next - topic->first, [&] {
     for (Offset at = topic->first; at < topic->next;) {
       const auto runs = store->ReadRuns(topic->id, at, 1 << 20);
       if (!runs || runs->empty()) Die("cannot read");
@@ -187,7 +199,8 @@ void BenchReads(const Settings& settings) {
       at = runs->back()->end();
     }
   });
-  Line("store, reading a topic's history", static_cast<double>(events) / seconds, 0);
+  if (events != topic->next - topic->first) Die("events are missing");
+  Line("store, reading a topic's history", reading, nullptr);
   constexpr int kSeeks = 200;
   const double seeks = Seconds([&] {
     for (int i = 0; i < kSeeks; ++i) {
@@ -195,7 +208,7 @@ void BenchReads(const Settings& settings) {
       if (!store->PositionAtTime(topic->created + std::chrono::milliseconds(i))) Die("time");
     }
   });
-  std::printf("%-58s %12.0f µs each\n", "store, from a time to an offset and to a position",
+  std::printf("%-54s %12.0f µs each\n", "store, from a time to an offset and to a position",
               seeks / kSeeks / 2 * 1e6);
 }
 
@@ -225,14 +238,14 @@ void BenchStart(const Settings& settings) {
   const uint64_t before = ResidentKib();
   const double seconds = Seconds([&] { store = OpenBench(settings.folder + "/start"); });
   const auto bounds = store->ReadFeedBounds();
-  std::printf("%-58s %12.2f s\n",
+  std::printf("%-54s %12.2f s\n",
               ("start after kill -9 with " + std::to_string(bounds->next.value()) + " events").c_str(),
               seconds);
-  std::printf("%-58s %12llu KiB (%llu KiB before)\n", "resident memory after that start",
+  std::printf("%-54s %12llu KiB (%llu KiB before)\n", "resident memory after that start",
               static_cast<unsigned long long>(ResidentKib()), static_cast<unsigned long long>(before));
   store.reset();
   const double again = Seconds([&] { store = OpenBench(settings.folder + "/start"); });
-  std::printf("%-58s %12.2f s\n", "start after a clean stop", again);
+  std::printf("%-54s %12.2f s\n", "start after a clean stop", again);
 }
 
 Settings Parse(int argc, char** argv) {
@@ -259,7 +272,8 @@ int main(int argc, char** argv) {
   if (settings.events > 0) {
     BenchOneTopic(settings, 1000);
     BenchOneTopic(settings, 100);
-    BenchManyTopics(settings);
+    BenchManyTopics(settings, 100);
+    BenchManyTopics(settings, 1000);
     BenchReads(settings);
   }
   std::filesystem::remove_all(settings.folder);

@@ -77,6 +77,7 @@ AppendPlan::AppendPlan(RocksStore& store, const AppendGroup& group)
       next_position_(first_position_),
       next_topic_(store.next_topic_) {
   placements_.reserve(group.runs.size());
+  topics_.reserve(group.runs.size());
 }
 
 Status AppendPlan::AddRun(const RunToAppend& run) {

@@ -43,7 +43,8 @@ Engine::~Engine() {
   db_->Close().PermitUncheckedError();
 }
 
-std::unique_ptr<rocksdb::Iterator> Engine::Iterate(Family f, const rocksdb::ReadOptions& options) {
+std::unique_ptr<rocksdb::Iterator> Engine::Iterate(Family f, rocksdb::ReadOptions options) {
+  options.total_order_seek = true;  // also over families that are hashed by name in memory
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(f)));
 }
 

@@ -49,7 +49,7 @@ class Engine {
   rocksdb::ColumnFamilyHandle* family(Family f) { return families_[static_cast<size_t>(f)]; }
   const std::string& directory() const { return options_.directory; }
 
-  std::unique_ptr<rocksdb::Iterator> Iterate(Family f, const rocksdb::ReadOptions& options = {});
+  std::unique_ptr<rocksdb::Iterator> Iterate(Family f, rocksdb::ReadOptions options = {});
   // Nothing if there is no such key.
   Result<bool> Get(Family f, std::string_view key, rocksdb::PinnableSlice& value);
 

@@ -4,6 +4,8 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/memtablerep.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -57,10 +59,26 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.block_size = 16 << 10;
+  table.block_size = 8 << 10;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
   return table;
+}
+
+// Each post to a new topic asks whether it is there, and puts a key that is in no order.
+void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
+                 const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table = TableOptions(cache);
+  // Filters stay in memory while their files are open: 10 bits a topic.
+  table.cache_index_and_filter_blocks = false;
+  table.block_size = 4 << 10;
+  topics.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  // In memory a hash table of names: a third of a sorted list's cost. It is sorted when it is flushed
+  // (on another thread), and whenever topics are listed, which RocksStore::ListTopics allows for.
+  topics.prefix_extractor.reset(rocksdb::NewNoopTransform());
+  topics.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(1 << 15, 0, 0, false));
+  topics.write_buffer_size = 4 << 20;
+  topics.level0_file_num_compaction_trigger = 8;
 }
 
 }  // namespace
@@ -81,6 +99,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.max_manifest_file_size = 16 << 20;
   db.stats_dump_period_sec = 0;  // nothing to do when idle
   db.stats_persist_period_sec = 0;
+  db.allow_concurrent_memtable_write = false;  // the hash table's condition
   db.max_bgerror_resume_count = 0;
   db.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
   return db;
@@ -100,9 +119,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const RocksOptions& op
   // Files with many deletions in a row are compacted soon, so that retention frees space.
   runs.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(1024, 512));
-  auto& topics = families[static_cast<size_t>(Family::kTopics)].options;
-  topics.memtable_whole_key_filtering = true;
-  topics.memtable_prefix_bloom_size_ratio = 0.02;
+  SetUpTopics(families[static_cast<size_t>(Family::kTopics)].options, cache);
   return families;
 }
 

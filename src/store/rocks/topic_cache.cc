@@ -16,14 +16,23 @@ void TopicCache::Put(std::string_view name, const TopicState& state) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     found->second->state = state;
     items_.splice(items_.begin(), items_, found->second);
-    return;
+  } else if (items_.size() < capacity_) {
+    items_.push_front({std::string(name), state});
+    by_name_.emplace(items_.front().name, items_.begin());
+  } else {
+    ReplaceOldest(name, state);
   }
-  if (items_.size() >= capacity_) {  // the least recently used makes room
-    by_name_.erase(items_.back().name);
-    items_.pop_back();
-  }
-  items_.push_front({std::string(name), state});
-  by_name_.emplace(items_.front().name, items_.begin());
+}
+
+// Reuses what the least recently used occupies.
+void TopicCache::ReplaceOldest(std::string_view name, const TopicState& state) {
+  const auto item = std::prev(items_.end());
+  auto node = by_name_.extract(item->name);
+  item->name.assign(name);
+  item->state = state;
+  items_.splice(items_.begin(), items_, item);
+  node.key() = item->name;
+  by_name_.insert(std::move(node));
 }
 
 void TopicCache::Erase(std::string_view name) {

@@ -38,6 +38,7 @@ class TopicCache {
     std::string name;
     TopicState state;
   };
+  void ReplaceOldest(std::string_view name, const TopicState& state);
 
   const size_t capacity_;
   mutable std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +22,12 @@ sockaddr_in Parse(const std::string& address) {
   to.sin_port = htons(static_cast<uint16_t>(std::atoi(address.c_str() + colon + 1)));
   inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
   return to;
+}
+
+// Small messages go on at once, as they came.
+void NoDelay(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 void Close(int fd, bool reset) {
@@ -119,6 +126,8 @@ void Proxy::Accept() {
     close(server);
     return;
   }
+  NoDelay(client);
+  NoDelay(server);
   links_.push_back({client, server});
 }
 

@@ -85,6 +85,7 @@ void Stream::OnWriteDone(bool ok) {
 
 void Stream::OnDone(const grpc::Status& status) {
   const std::shared_ptr<Stream> self = std::move(self_);
+  context_.reset();  // it holds the channel, too; see Open
   listener_.OnEnd(status.ok() ? Status{} : Fail(ToError(status)));
 }
 

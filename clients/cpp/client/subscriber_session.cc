@@ -120,8 +120,10 @@ Status Subscriber::Impl::Serve(std::shared_ptr<Stream> opened) {
 
 // Lets handlers end, sends what they settled, and leaves; at the latest when the time for it is up.
 void Subscriber::Impl::Finish(std::unique_lock<std::mutex>& lock, Stream& opened) {
-  queue.clear();
   wake.wait(lock, [this] { return running == 0; });
+  // Workers are gone, so a batch left in the middle (CommitMode::kBatch) settles what it has.
+  for (const auto& source : queue) pending.Add(std::exchange(source->whole, {}));
+  queue.clear();
   flushing = true;
   const auto deadline = std::chrono::steady_clock::now() + Duration(flush_nanos.load());
   const auto sent = [this] { return end || (!PumpLocked() && !writing && pending.empty()); };

@@ -1,6 +1,9 @@
 // `postroad store`: check, stats, backup, restore. Check and restore work on files that no server
 // has open; a backup is made by the running server.
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cinttypes>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -19,6 +22,13 @@ struct StoreArgs {
 
 std::string Absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+// As the server shows it: 16 hexadecimal digits.
+std::string EpochText(Epoch epoch) {
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016" PRIx64, epoch.value());
+  return text.data();
 }
 
 Status RequireDirectory(const std::string& directory) {
@@ -95,7 +105,7 @@ Status OfflineStats(const Context& context, const std::string& directory) {
   if (context.json()) {
     json::object details;
     for (const auto& [name, value] : stats.details) details[name] = value;
-    PrintJson({{"epoch", std::to_string(store->epoch().value())},
+    PrintJson({{"epoch", EpochText(store->epoch())},
                {"disk_bytes", stats.disk_bytes},
                {"free_disk_bytes", stats.free_disk_bytes},
                {"topics", stats.topics},
@@ -105,7 +115,7 @@ Status OfflineStats(const Context& context, const std::string& directory) {
     return {};
   }
   Table table({{"STORE"}, {directory}});
-  table.Row({"epoch", std::to_string(store->epoch().value())});
+  table.Row({"epoch", EpochText(store->epoch())});
   table.Row({"on disk",
              HumanBytes(stats.disk_bytes) + ", " + HumanBytes(stats.free_disk_bytes) + " free"});
   table.Row({"topics", HumanCount(stats.topics)});

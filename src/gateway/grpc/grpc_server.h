@@ -43,7 +43,7 @@ struct GrpcOptions {
   // Memory for gRPC's buffers, all connections together; beyond it connections read no further.
   uint64_t memory_quota_bytes = 256 << 20;
   // Batches of one PostStream that are in the journal at once.
-  uint32_t post_window_batches = 16;
+  uint32_t post_window_batches = 64;
   uint64_t post_window_bytes = 8 << 20;
   std::string version = "unknown";  // what GetStats says
 };

@@ -77,6 +77,7 @@ class JournalHouse {
 
   void Open() {
     OpenStore();
+    if (!store) return;
     auto opened = Journal::Open(*store, options, clock, pool.at(0), metrics);
     ASSERT_TRUE(opened) << opened.error().ToString();
     journal = std::move(*opened);

@@ -1,11 +1,15 @@
 // How much of the bare store's speed posts through the journal keep: the same events, in the same
 // runs and groups, appended by one thread to a bare store and posted by several through the journal,
-// in turn within one run. Prints events per second and ratios.
+// in turn within one run. Prints events per second and ratios; and how soon it is ready after a kill.
 //
 //   journal_bench [events, default 2000000] [payload bytes, default 200: 256 B records]
-#include <atomic>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -158,9 +162,54 @@ Figures RunJournal(const Options& options, const char* root, bool with_ids, bool
   for (auto& poster : posters) threads.emplace_back([&] { poster->Run(); });
   for (std::thread& thread : threads) thread.join();
   const double seconds = Seconds(begin);
+  posters.clear();
   const auto events = static_cast<double>((*journal)->feed_end().value());
   const double commits = metrics.GetCounter("postroad_journal_commits_total", "Group commits.").Value();
   return {events / seconds, events / commits};
+}
+
+// Posts to a store in `path`, and kills this process.
+[[noreturn]] void FillAndDie(const Options& options, const std::string& path) {
+  const auto store = OpenStore(path);
+  Metrics metrics;
+  CorePool pool(1);
+  auto journal = journal::Journal::Open(*store, {}, SystemClock(), pool.at(0), metrics);
+  if (!journal) std::_Exit(1);
+  Options piece = options;
+  piece.threads = 1;
+  piece.events = 100'000;
+  for (uint64_t done = 0; done < options.events; done += piece.events) {
+    Poster(**journal, piece, "bench", true).Run();
+  }
+  kill(getpid(), SIGKILL);
+  std::abort();
+}
+
+// How long opening takes after a kill: the store's recovery and the journal's.
+void RunOpen(const Options& options, const char* root) {
+  const Folder folder(root);
+  std::string self = "/proc/self/exe";
+  std::string events = std::to_string(options.events);
+  std::string payload = std::to_string(options.payload);
+  std::string path = folder.path();
+  char* const arguments[] = {self.data(), events.data(), payload.data(), path.data(), nullptr};
+  pid_t child = 0;
+  int status = 0;
+  // A program of its own, since RocksDB's threads do not live on in a fork.
+  if (posix_spawn(&child, self.c_str(), nullptr, nullptr, arguments, environ) != 0 ||
+      waitpid(child, &status, 0) != child || !WIFSIGNALED(status)) {
+    std::exit(1);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto store = OpenStore(folder.path());
+  const double store_seconds = Seconds(begin);
+  Metrics metrics;
+  CorePool pool(1);
+  auto journal = journal::Journal::Open(*store, {}, SystemClock(), pool.at(0), metrics);
+  if (!journal) std::exit(1);
+  std::printf("ready %.2f s after a kill with %llu events stored (%.2f s of it the store)\n",
+              Seconds(begin), static_cast<unsigned long long>((*journal)->feed_end().value()),
+              store_seconds);
 }
 
 }  // namespace
@@ -169,6 +218,7 @@ int main(int argc, char** argv) {
   Options options;
   if (argc > 1) options.events = std::strtoull(argv[1], nullptr, 10);
   if (argc > 2) options.payload = std::strtoull(argv[2], nullptr, 10);
+  if (argc > 3) FillAndDie(options, argv[3]);
   const char* root = std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp";
   std::printf("%llu events of %zu B payload, batches of %u, %u threads with %u in flight\n",
               static_cast<unsigned long long>(options.events), options.payload, kBatch,
@@ -187,5 +237,6 @@ int main(int argc, char** argv) {
                 bare.group_events, posted.per_second / bare.per_second);
     std::fflush(stdout);
   }
+  RunOpen(options, root);
   return 0;
 }

@@ -35,13 +35,13 @@ struct SubscriptionSettings {
   TopicSelector topics;
   EventFilter filter;  // events it does not match count as acked
   Start start = Start::kEnd;
-  Timestamp start_time{};  // kTime
-  Offset start_offset;     // kOffset; one topic only
+  Timestamp start_time{};           // kTime
+  Offset start_offset;              // kOffset; one topic only
   uint32_t max_in_flight = 10'000;  // delivered and unsettled, over all members; 1 to 1,000,000
-  Duration ack_deadline = std::chrono::seconds(30);  // 100 ms to 24 h
+  Duration ack_deadline = std::chrono::seconds(30);               // 100 ms to 24 h
   std::vector<Duration> retry_schedule = DefaultRetrySchedule();  // after attempt 1, 2, …; 1 to 100
-  // Attempts before an event is a dead letter; 0: one more than the schedule has entries. Beyond the
-  // schedule its last entry repeats.
+  // Attempts before an event is a dead letter; 0: one more than the schedule has entries. Beyond
+  // the schedule its last entry repeats.
   uint32_t max_attempts = 0;
   Ordering ordering = Ordering::kNone;
 
@@ -102,7 +102,7 @@ class MemberSink {
 };
 
 struct MemberOptions {
-  std::string client_id;  // a newer member of the same id ends the older one; empty: none
+  std::string client_id;       // a newer member of the same id ends the older one; empty: none
   uint32_t max_in_flight = 0;  // of this member; 0: only the subscription's
 };
 

@@ -1,0 +1,293 @@
+// Dead letters: an event dies in one commit that copies it to "_dead/<subscription>" and keeps it
+// in the table; only then is it settled.
+#include <algorithm>
+
+#include "core/bytes.h"
+#include "core/event.h"
+#include "delivery/limits.h"
+#include "delivery/subscription.h"
+#include "runtime/log.h"
+
+namespace postroad::delivery {
+namespace {
+
+constexpr size_t kBurialsAtOnce = 256;
+constexpr size_t kScanAtOnce = 1000;
+
+store::Mutation PutDeadLetter(const SavedDeadLetter& dead) {
+  return {store::Mutation::Kind::kPut, store::Table::kDeadLetters,
+          DeadLetterKey(dead.letter.subscription, dead.letter.id), EncodeDeadLetter(dead)};
+}
+
+// A header's value holds no control characters.
+std::string HeaderText(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  return text;
+}
+
+// The copy for "_dead/<subscription>": the event, and in its headers where it comes from and why.
+void AppendCopy(const DeadLetter& letter, std::string& body) {
+  EventView event;
+  if (!ParseRecord(letter.record, event)) return;
+  const std::string offset = std::to_string(letter.offset.value());
+  const std::string attempts =
+      std::to_string(letter.attempts.empty() ? 0 : letter.attempts.back().number);
+  const std::string reason = HeaderText(letter.reason);
+  event.headers.emplace_back("postroad-dead-topic", letter.topic);
+  event.headers.emplace_back("postroad-dead-offset", offset);
+  event.headers.emplace_back("postroad-dead-reason", reason);
+  event.headers.emplace_back("postroad-dead-attempts", attempts);
+  event.deliver_at.reset();
+  AppendToBody(event, body);
+}
+
+}  // namespace
+
+void Subscription::BuryDying(Lock& lock) {
+  if (burying_ || dying_.empty()) return;
+  burying_ = true;
+  const size_t count = std::min(dying_.size(), kBurialsAtOnce);
+  std::vector<Dying> taken(dying_.begin(), dying_.begin() + static_cast<ptrdiff_t>(count));
+  dying_.erase(dying_.begin(), dying_.begin() + static_cast<ptrdiff_t>(count));
+  const uint64_t generation = generation_;
+  std::vector<std::vector<Attempt>> attempts;
+  for (const Dying& dying : taken) {
+    const auto found = attempts_.find(dying.sequence);
+    attempts.push_back(found == attempts_.end() ? std::vector<Attempt>() : found->second);
+  }
+  const std::shared_ptr<EventSource> source = source_;
+  uint64_t next_id = next_dead_letter_;
+  next_dead_letter_ += count;
+  lock.unlock();
+  journal::Batch batch{.internal = true};
+  journal::Chunk chunk{.topic = "_dead/" + name_};
+  Status status;
+  for (size_t i = 0; i < count && status; ++i) {
+    auto dead = MakeDeadLetter(*source, taken[i], std::move(attempts[i]));
+    if (!dead) {
+      status = Fail(std::move(dead).error());
+    } else if (*dead) {
+      SavedDeadLetter& saved = **dead;
+      if (saved.letter.id == 0) saved.letter.id = next_id++;
+      if (taken[i].sequence < kResendBit) saved.generation = generation;
+      AppendCopy(saved.letter, chunk.body);
+      ++chunk.count;
+      batch.mutations.push_back(PutDeadLetter(saved));
+    }
+  }
+  const auto done = [self = shared_from_this(), taken = std::move(taken),
+                     generation](const Status& result) { self->Buried(taken, generation, result); };
+  if (!status || chunk.count == 0) {
+    executor_.Post([done, status] { done(status); });
+  } else {
+    chunk.fingerprints.assign(chunk.count, 0);
+    batch.chunks.push_back(std::move(chunk));
+    parts_.journal.Post(std::move(batch), [done](Result<journal::BatchResult> result) {
+      done(result ? Status() : Fail(std::move(result).error()));
+    });
+  }
+  lock.lock();
+}
+
+// Nothing if the event is lost to retention.
+Result<std::optional<SavedDeadLetter>> Subscription::MakeDeadLetter(EventSource& source,
+                                                                    const Dying& dying,
+                                                                    std::vector<Attempt> attempts) {
+  SavedDeadLetter dead;
+  if (dying.sequence >= kResendBit) {
+    auto before = ReadDeadLetter(dying.sequence & ~kResendBit);
+    if (!before && before.error().code == ErrorCode::kNotFound) return std::nullopt;
+    if (!before) return Fail(std::move(before).error());
+    dead = *std::move(before);
+    dead.letter.resending = false;
+  } else {
+    POSTROAD_ASSIGN(const auto run, source.At(dying.sequence));
+    if (!run) return std::nullopt;
+    dead.letter.subscription = name_;
+    dead.letter.topic = *run->topic;
+    dead.letter.offset = run->first_offset;
+    dead.letter.record = std::string(run->records.front());
+    dead.sequence = dying.sequence;
+  }
+  dead.letter.died = parts_.clock.Now();
+  dead.letter.reason = dying.reason;
+  const uint32_t before = dead.letter.attempts.empty() ? 0 : dead.letter.attempts.back().number;
+  for (Attempt& attempt : attempts) {
+    attempt.number += before;
+    dead.letter.attempts.push_back(std::move(attempt));
+  }
+  if (dead.letter.attempts.size() > kMaxRememberedAttempts) {
+    dead.letter.attempts.erase(
+        dead.letter.attempts.begin(),
+        dead.letter.attempts.end() - static_cast<ptrdiff_t>(kMaxRememberedAttempts));
+  }
+  return dead;
+}
+
+void Subscription::Buried(const std::vector<Dying>& dying, uint64_t generation,
+                          const Status& status) {
+  Calls calls;
+  {
+    Lock lock(mutex_);
+    burying_ = false;
+    if (stopped_ || generation != generation_) return;
+    if (!status) {
+      LogError("cannot store dead letters; trying again",
+               {{"subscription", name_}, {"error", status.error()}});
+      dying_.insert(dying_.begin(), dying.begin(), dying.end());
+      executor_.Post([self = shared_from_this()] {
+        Lock again(self->mutex_);
+        if (!self->stopped_) {
+          self->retry_timer_ = self->executor_.PostAfter(std::chrono::milliseconds(500),
+                                                         [weak = self->weak_from_this()] {
+                                                           if (const auto me = weak.lock())
+                                                             me->Pump();
+                                                         });
+        }
+      });
+      return;
+    }
+    for (const Dying& each : dying) {
+      const auto found = attempts_.find(each.sequence);
+      const uint32_t attempts =
+          found == attempts_.end() || found->second.empty() ? 1 : found->second.back().number;
+      state_.DeadStored(each.sequence);
+      Forget(each.sequence);
+      metrics_.dead.Add();
+      if (each.sequence >= kResendBit) {
+        --resends_loaded_;
+        continue;
+      }
+      ++dead_letters_;
+      receipts_unsaved_.push_back(
+          {each.sequence, {ReceiptState::kDead, attempts, parts_.clock.Now(), each.reason, {}}});
+      CallWatchers(each.sequence, calls);
+    }
+    MarkDirty();
+  }
+  for (auto& call : calls) call();
+  Kick();
+}
+
+Result<std::vector<SavedDeadLetter>> Subscription::ScanDeadLetters(uint64_t after, size_t limit) {
+  const std::string from = DeadLetterKey(name_, after + 1);
+  const std::string end = PrefixEnd(DeadLetterKey(name_, 0).substr(0, name_.size() + 2));
+  POSTROAD_ASSIGN(const auto entries,
+                  parts_.store.Scan(store::Table::kDeadLetters, from, end, limit));
+  std::vector<SavedDeadLetter> letters;
+  for (const store::Entry& entry : entries) {
+    POSTROAD_ASSIGN(SavedDeadLetter dead, DecodeDeadLetter(entry.value));
+    dead.letter.subscription = name_;
+    dead.letter.id = GetBig64(entry.key.data() + entry.key.size() - 8);
+    letters.push_back(std::move(dead));
+  }
+  return letters;
+}
+
+Result<SavedDeadLetter> Subscription::ReadDeadLetter(uint64_t id) {
+  POSTROAD_ASSIGN(const auto bytes,
+                  parts_.store.Get(store::Table::kDeadLetters, DeadLetterKey(name_, id)));
+  if (!bytes) {
+    return Fail(ErrorCode::kNotFound,
+                "Subscription '" + name_ + "' has no dead letter " + std::to_string(id) +
+                    "; `postroad dead-letters list " + name_ + "` lists them.",
+                "id");
+  }
+  POSTROAD_ASSIGN(SavedDeadLetter dead, DecodeDeadLetter(*bytes));
+  dead.letter.subscription = name_;
+  dead.letter.id = id;
+  return dead;
+}
+
+Result<std::vector<DeadLetter>> Subscription::ListDeadLetters(uint64_t after, size_t limit) {
+  POSTROAD_ASSIGN(auto saved, ScanDeadLetters(after, limit));
+  std::vector<DeadLetter> letters;
+  for (SavedDeadLetter& dead : saved) letters.push_back(std::move(dead.letter));
+  return letters;
+}
+
+Status Subscription::EditDeadLetter(uint64_t id, std::string record) {
+  Lock lock(changes_);
+  POSTROAD_ASSIGN(SavedDeadLetter dead, ReadDeadLetter(id));
+  if (dead.letter.resending) {
+    return Fail(
+        ErrorCode::kFailedPrecondition,
+        "Dead letter " + std::to_string(id) + " is being sent again; edit it when that has failed.",
+        "id", "RESENDING");
+  }
+  dead.letter.record = std::move(record);
+  const store::Mutation put = PutDeadLetter(dead);
+  return parts_.store.Write({&put, 1}, true);
+}
+
+Result<uint64_t> Subscription::ChangeDeadLetters(
+    std::optional<uint64_t> id,
+    const std::function<std::optional<store::Mutation>(SavedDeadLetter&)>& change) {
+  uint64_t changed = 0;
+  for (uint64_t after = 0;;) {
+    std::vector<SavedDeadLetter> letters;
+    if (id) {
+      POSTROAD_ASSIGN(SavedDeadLetter dead, ReadDeadLetter(*id));
+      letters.push_back(std::move(dead));
+    } else {
+      POSTROAD_ASSIGN(letters, ScanDeadLetters(after, kScanAtOnce));
+    }
+    std::vector<store::Mutation> mutations;
+    for (SavedDeadLetter& dead : letters) {
+      if (auto mutation = change(dead)) mutations.push_back(*std::move(mutation));
+    }
+    if (!mutations.empty()) POSTROAD_TRY(parts_.store.Write(mutations, true));
+    changed += mutations.size();
+    if (id || letters.size() < kScanAtOnce) return changed;
+    after = letters.back().letter.id;
+  }
+}
+
+Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
+  Lock changes(changes_);
+  {
+    Lock lock(mutex_);
+    if (resends_waiting_.size() + resends_loaded_ >= kMaxResending) {
+      return Fail(ErrorCode::kResourceExhausted,
+                  "Too many dead letters are being sent again already.", {}, "TOO_MANY_RESENDS");
+    }
+  }
+  std::vector<uint64_t> ids;
+  auto resent = ChangeDeadLetters(id, [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
+    if (dead.letter.resending) return std::nullopt;
+    dead.letter.resending = true;
+    ids.push_back(dead.letter.id);
+    return PutDeadLetter(dead);
+  });
+  {
+    Lock lock(mutex_);
+    resends_waiting_.insert(ids.begin(), ids.end());
+  }
+  Kick();
+  return resent;
+}
+
+Result<uint64_t> Subscription::DropDeadLetters(std::optional<uint64_t> id) {
+  Lock changes(changes_);
+  std::vector<uint64_t> ids;
+  auto dropped =
+      ChangeDeadLetters(id, [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
+        ids.push_back(dead.letter.id);
+        return store::Mutation{store::Mutation::Kind::kDelete,
+                               store::Table::kDeadLetters,
+                               DeadLetterKey(name_, dead.letter.id),
+                               {}};
+      });
+  Lock lock(mutex_);
+  for (const uint64_t each : ids) {
+    resends_waiting_.erase(each);
+    if (state_.Drop(each | kResendBit)) {
+      --resends_loaded_;
+      Forget(each | kResendBit);
+    }
+  }
+  dead_letters_ -= std::min<uint64_t>(dead_letters_, ids.size());
+  return dropped;
+}
+
+}  // namespace postroad::delivery

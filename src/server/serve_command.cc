@@ -12,10 +12,12 @@
 #include <memory>
 #include <thread>
 
+#include "runtime/clock.h"
 #include "runtime/log.h"
 #include "server/commands.h"
 #include "server/config_flags.h"
 #include "server/grpc_log.h"
+#include "server/memory.h"
 #include "server/server.h"
 #include "server/version.h"
 
@@ -108,19 +110,21 @@ void Announce(const Server& server, const Config& config) {
   sd_notify(0, "READY=1");
 }
 
-// Waits for the first signal; meanwhile tells systemd's watchdog, if there is one, that the server
-// still responds.
+// Waits for the first signal; meanwhile keeps house, and tells systemd's watchdog, if there is one,
+// that the server still responds.
 void WaitForStop(Server& server, StopSignals& signals) {
+  using std::chrono::milliseconds;
+  MemoryKeeper memory(SystemClock());
   uint64_t watchdog_us = 0;
   const bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
-  const int tick_ms = watched ? static_cast<int>(watchdog_us / 3000) : -1;
+  const auto tick = watched ? milliseconds(watchdog_us / 3000)
+                            : std::chrono::duration_cast<milliseconds>(MemoryKeeper::kInterval);
   pollfd wait = {.fd = signals.fd(), .events = POLLIN, .revents = 0};
   while (true) {
-    poll(&wait, 1, tick_ms);
+    poll(&wait, 1, static_cast<int>(tick.count()));
     if (signals.Take()) return;
-    if (watched && server.Responds(std::chrono::milliseconds(tick_ms))) {
-      sd_notify(0, "WATCHDOG=1");
-    }
+    memory.Tick();
+    if (watched && server.Responds(tick)) sd_notify(0, "WATCHDOG=1");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "postroad/v1/postroad.grpc.pb.h"
 #include "support/server_process.h"
@@ -90,6 +91,51 @@ TEST(LifecycleTest, ASecondProcessOnTheSameDataIsRefused) {
   EXPECT_THAT(second.output, StartsWith("postroad: cannot start: "));
   EXPECT_THAT(second.output, HasSubstr(server.data()));
   EXPECT_EQ(HttpGet(server.http(), "/readyz").status, 200);
+}
+
+TEST(LifecycleTest, DamagedDataIsRefusedAndSaysWhatToDo) {
+  ServerProcess server;
+  ASSERT_TRUE(server.ready());
+  EXPECT_EQ(server.Stop().code, 0);
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(server.data())) {
+    if (!entry.path().filename().string().starts_with("MANIFEST")) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(20) << "these bytes do not belong here";
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0);
+  const Ended ended = RunProgram({PostroadProgram(), "serve", "--data", server.data(),
+                                  "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0"});
+  EXPECT_EQ(ended.code, 9);
+  EXPECT_THAT(ended.output, StartsWith("postroad: cannot start: "));
+  EXPECT_THAT(ended.output, HasSubstr("`postroad store check --data " + server.data() + "`"));
+}
+
+TEST(LifecycleTest, ATornLogTailIsCutOffAndSaidInTheLog) {
+  ServerProcess server;
+  ASSERT_TRUE(server.ready());
+  ASSERT_TRUE(Post(*Connect(server), "orders", "kept").ok());
+  server.process().Signal(SIGKILL);
+  server.process().Wait();
+  std::string log;
+  for (const auto& entry : std::filesystem::directory_iterator(server.data())) {
+    const std::string name = entry.path();
+    if (name.ends_with(".log") && name > log) log = name;
+  }
+  ASSERT_FALSE(log.empty());
+  // The beginning of a record that never became whole.
+  std::ofstream(log, std::ios::binary | std::ios::app)
+      << std::string("\x11\x22\x33\x44\x10\x00\x01\x55", 8);
+  server.Start();
+  ASSERT_TRUE(server.ready());
+  EXPECT_THAT(server.process().Output(), HasSubstr("torn"));
+  const auto stub = Connect(server);
+  Reader reader(*stub, "orders");
+  v1::ReadResponse response;
+  ASSERT_TRUE(reader.NextEvents(response));
+  EXPECT_EQ(response.batches(0).events(0).payload(), "kept");
+  reader.context.TryCancel();
 }
 
 TEST(LifecycleTest, AnAddressInUseIsNamed) {

@@ -1,6 +1,7 @@
 // Reading the configuration: file, then variables, then flags; all problems are told at once.
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -27,6 +28,10 @@ std::string SectionOf(std::string_view setting) {
 
 // The first line of the file, which must be the whole of it.
 Result<std::string> ReadKeyFile(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    return Invalid({}, ShowText(path) + " is no file");
+  }
   std::ifstream file(path);
   std::string key, more;
   if (!std::getline(file, key)) return Invalid({}, "cannot read a key from " + ShowText(path));

@@ -25,7 +25,7 @@ Status CheckReason(std::string_view reason) {
 
 }  // namespace
 
-Status Delivery::Source::Parse(grpc::Slice message, std::string_view batch) {
+Status Delivery::Source::Parse(std::shared_ptr<const grpc::Slice> message, std::string_view batch) {
   bytes = std::move(message);
   WireReader reader(batch);
   WireField field;

@@ -138,7 +138,11 @@ void Subscriber::Impl::Conclude(Delivery& delivery, const Status& status) {
     return;
   }
   // A lost connection is no failure here: the server delivers the event again.
-  (void)Settle(of, Outcome(delivery, status), 1);
+  if (status) {
+    (void)Ack(of, delivery.id_);
+  } else {
+    (void)Settle(of, Outcome(delivery, status), 1);
+  }
 }
 
 void Subscriber::Impl::ConcludeBatch(const std::shared_ptr<Delivery::Source>& source, size_t index,

@@ -26,14 +26,14 @@ namespace postroad {
 // A DeliveryBatch as it came; keeps the bytes that its deliveries view.
 struct Delivery::Source {
   // INTERNAL if malformed.
-  Status Parse(grpc::Slice message, std::string_view batch);
+  Status Parse(std::shared_ptr<const grpc::Slice> message, std::string_view batch);
   // The delivery of the i-th event.
   static Result<Delivery> Make(const std::shared_ptr<Source>& source, size_t i);
   size_t size() const { return ids.size(); }
 
   std::shared_ptr<Subscriber::Impl> subscriber;
   uint64_t session = 0;  // the connection it came over
-  grpc::Slice bytes;
+  std::shared_ptr<const grpc::Slice> bytes;
   std::string_view topic;
   std::vector<uint64_t> ids;
   std::vector<uint64_t> offsets;
@@ -72,12 +72,16 @@ struct Subscriber::Impl final : public client::StreamListener,
   // Any thread's. `settled`: deliveries that are now done with, for which there is room again.
   // ABORTED if the session is gone.
   Status Settle(uint64_t session, client::Settlements settlements, uint32_t settled);
+  // The same, of one ack.
+  Status Ack(uint64_t session, uint64_t id);
 
   // With the mutex held.
   bool ConnectedLocked() const { return joined && !end && !leaving; }
   bool SettleDueLocked() const;
   bool CreditDueLocked() const;
   bool PumpLocked();
+  void SettledLocked(uint32_t settled);
+  std::unexpected<Error> LostLocked(size_t settlements);
 
   // StreamListener.
   void OnOpen() override {}  // only an accepted join counts
@@ -85,7 +89,7 @@ struct Subscriber::Impl final : public client::StreamListener,
   void OnWritten() override;
   void OnEnd(Status status) override;
   void OnJoined();
-  void OnDeliveries(const grpc::Slice& message, std::string_view bytes);
+  void OnDeliveries(std::shared_ptr<const grpc::Slice> message, std::string_view bytes);
   void OnSettleFailures(std::string_view bytes);
 
   const SubscriberOptions options;
@@ -108,6 +112,7 @@ struct Subscriber::Impl final : public client::StreamListener,
   bool flushing = false;  // what is there goes out at once
   std::optional<Status> end;
   client::Settlements pending;
+  bool timed = false;  // pending_since is that of the first of `pending`
   std::chrono::steady_clock::time_point pending_since;
   uint32_t credit_due = 0;
   std::vector<std::pair<uint64_t, Error>> failures;

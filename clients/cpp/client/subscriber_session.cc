@@ -96,6 +96,7 @@ void Subscriber::Impl::EndSession() {
   queue.clear();
   stats.lost += pending.size();
   pending.Clear();
+  timed = false;
   stream.reset();
 }
 
@@ -155,21 +156,41 @@ void Subscriber::Impl::TellFailures(std::unique_lock<std::mutex>& lock) {
 
 Status Subscriber::Impl::Settle(uint64_t of, Settlements settlements, uint32_t settled) {
   std::lock_guard lock(mutex);
-  if (of != session || !ConnectedLocked()) {
-    stats.lost += settlements.size();
-    return Fail(ErrorCode::kAborted,
-                "the connection of the delivery is gone; the server delivers it again", "",
-                "CONNECTION_LOST");
-  }
-  credit_due += settled;
+  if (of != session || !ConnectedLocked()) return LostLocked(settlements.size());
   stats.acked += settlements.acks();
   stats.nacked += settlements.nacks();
-  const bool first = pending.empty() && !settlements.empty();
-  if (first) pending_since = std::chrono::steady_clock::now();
   pending.Add(std::move(settlements));
-  PumpLocked();
-  if (first || life.stopping()) wake.notify_one();
+  SettledLocked(settled);
   return {};
+}
+
+Status Subscriber::Impl::Ack(uint64_t of, uint64_t id) {
+  std::lock_guard lock(mutex);
+  if (of != session || !ConnectedLocked()) return LostLocked(1);
+  ++stats.acked;
+  pending.Ack(id);
+  SettledLocked(1);
+  return {};
+}
+
+std::unexpected<Error> Subscriber::Impl::LostLocked(size_t settlements) {
+  stats.lost += settlements;
+  return Fail(ErrorCode::kAborted,
+              "the connection of the delivery is gone; the server delivers it again", "",
+              "CONNECTION_LOST");
+}
+
+// Sends what is due by count; what is due by time is the thread's.
+void Subscriber::Impl::SettledLocked(uint32_t settled) {
+  credit_due += settled;
+  if (!pending.empty() && !timed) {
+    timed = true;
+    pending_since = std::chrono::steady_clock::now();
+    wake.notify_one();
+  } else if (life.stopping()) {
+    wake.notify_one();
+  }
+  if (pending.size() >= options.settle_batch || CreditDueLocked()) PumpLocked();
 }
 
 bool Subscriber::Impl::SettleDueLocked() const {
@@ -189,6 +210,7 @@ bool Subscriber::Impl::PumpLocked() {
   if (SettleDueLocked()) {
     message = pending.Encode();
     pending.Clear();
+    timed = false;
   } else if (CreditDueLocked()) {
     message = client::EncodeCredit(std::exchange(credit_due, 0));
   } else {
@@ -200,8 +222,9 @@ bool Subscriber::Impl::PumpLocked() {
 }
 
 void Subscriber::Impl::OnMessage(grpc::ByteBuffer message) {
-  const grpc::Slice bytes = client::ToSlice(message);
-  WireReader reader(client::ViewOf(bytes));
+  // Shared, not copied: a small slice holds its bytes itself, and a copy has others.
+  const auto bytes = std::make_shared<const grpc::Slice>(client::ToSlice(message));
+  WireReader reader(client::ViewOf(*bytes));
   WireField field;
   while (reader.Next(field)) {
     switch (field.number) {
@@ -232,10 +255,11 @@ void Subscriber::Impl::OnJoined() {
   life.Set(State::kConnected);
 }
 
-void Subscriber::Impl::OnDeliveries(const grpc::Slice& message, std::string_view bytes) {
+void Subscriber::Impl::OnDeliveries(std::shared_ptr<const grpc::Slice> message,
+                                    std::string_view bytes) {
   auto source = std::make_shared<Delivery::Source>();
   source->subscriber = shared_from_this();
-  if (Status parsed = source->Parse(message, bytes); !parsed) {
+  if (Status parsed = source->Parse(std::move(message), bytes); !parsed) {
     life.Log(Severity::kError, parsed.error().ToString());
     std::lock_guard lock(mutex);
     if (stream) stream->Cancel();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "core/bytes.h"
 #include "journal/dedup_index.h"
 #include "journal/fingerprint_filter.h"
 #include "journal/fingerprint_table.h"
@@ -152,6 +153,21 @@ TEST(Dedup, ClearsAwayAHalfWrittenGeneration) {
   house.Reopen();
   EXPECT_TRUE(house.store->Scan(store::Table::kDedup, "c", "d", 10)->empty());
   EXPECT_EQ(house.MustPost("orders", {{"a"}}).stored, 1u);
+}
+
+// docs/formats/tables.md.
+TEST(Dedup, WritesGroupsAsDocumented) {
+  JournalHouse house;
+  house.MustPost("orders", {{"", "x"}, {"a"}, {"b"}, {"", "x"}, {"c"}});
+  const auto groups = house.store->Scan(store::Table::kDedup, "j", "k", 10);
+  ASSERT_EQ(groups->size(), 1u);
+  EXPECT_EQ(groups->at(0).key, "j" + std::string(8, '\0'));
+  std::string expected = "\1\2";
+  PutBig64(expected, EventFingerprint("orders", "a"));
+  PutBig64(expected, EventFingerprint("orders", "b"));
+  expected += "\4\1";
+  PutBig64(expected, EventFingerprint("orders", "c"));
+  EXPECT_EQ(groups->at(0).value, expected);
 }
 
 TEST(FingerprintTable, FindsAllEntriesOfAFingerprint) {

@@ -49,6 +49,22 @@ TEST(Dedup, RecognisesTwinsInOneGroup) {
   EXPECT_EQ(house.Ids("orders"), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
+// In one batch, so many that looking at each must not cost more the further back it is.
+TEST(Dedup, TakesALargeBatchOfTwins) {
+  JournalHouse house;
+  std::vector<TestEvent> events;
+  for (int i = 0; i < 20'000; ++i) events.push_back({std::to_string(i % 10'000), ""});
+  const ChunkResult first = house.MustPost("orders", events);
+  EXPECT_EQ(first.stored, 10'000u);
+  ASSERT_EQ(first.duplicates.size(), 10'000u);
+  for (uint32_t i = 0; i < 10'000; ++i) {
+    ASSERT_EQ(first.duplicates[i].index, i + 10'000);
+    ASSERT_EQ(first.duplicates[i].first, Offset(i));
+  }
+  house.Reopen();
+  EXPECT_EQ(house.MustPost("orders", events).stored, 0u);
+}
+
 TEST(Dedup, AnswersABatchOfDuplicatesAlone) {
   JournalHouse house;
   const ChunkResult first = house.MustPost("orders", {{"a"}, {"b"}});

@@ -42,34 +42,70 @@ Result<std::optional<EventLookup::Place>> EventLookup::Locate(FeedPosition posit
     return Place{*feed.topic_name, feed.run->topic, feed.first,
                  feed.first + (position - feed.position), feed.run->stored_at, feed.run};
   }
-  POSTROAD_ASSIGN(std::vector<store::FeedEntry> entries, store_.ReadFeed(position, 1));
-  for (store::FeedEntry& entry : entries) {
-    if (entry.position > position || position >= entry.position + entry.count) continue;
-    return Place{std::move(entry.topic_name), entry.topic, entry.first,
-                 entry.first + (position - entry.position), entry.stored_at, nullptr};
+  POSTROAD_ASSIGN(const Entries entries, CommitAt(position));
+  const auto entry = std::ranges::partition_point(*entries, [&](const store::FeedEntry& e) {
+    return e.position + e.count <= position;
+  });
+  if (entry == entries->end() || entry->position > position) return std::nullopt;
+  return Place{entry->topic_name, entry->topic, entry->first,
+               entry->first + (position - entry->position), entry->stored_at, nullptr};
+}
+
+Result<EventLookup::Entries> EventLookup::CommitAt(FeedPosition position) {
+  const auto holds = [&](const std::vector<store::FeedEntry>& entries) {
+    return !entries.empty() && entries.front().position <= position &&
+           position < entries.back().position + entries.back().count;
+  };
+  {
+    std::lock_guard lock(mutex_);
+    if (last_ && holds(*last_)) return last_;
   }
-  return std::nullopt;
+  POSTROAD_ASSIGN(std::vector<store::FeedEntry> entries, store_.ReadFeed(position, 1));
+  auto shared = std::make_shared<const std::vector<store::FeedEntry>>(std::move(entries));
+  std::lock_guard lock(mutex_);
+  last_ = shared;
+  return shared;
 }
 
 Result<std::optional<Offset>> EventLookup::Same(std::string_view topic, std::string_view id,
                                                 FeedPosition position, Timestamp stored_after) {
-  POSTROAD_ASSIGN(std::optional<Place> place, Locate(position));
+  POSTROAD_ASSIGN(const std::optional<Place> place, Locate(position));
   if (!place || place->topic != topic || place->stored_at < stored_after) return std::nullopt;
-  if (!place->run) {
-    // The topic may have been deleted, and made again.
-    const auto info = store_.FindTopic(topic);
-    if (!info && !IsNotFound(info.error())) return Fail(info.error());
-    if (!info || info->id != place->id) return std::nullopt;
-    auto run = store_.ReadRunAt(place->id, place->first);
-    if (!run && !IsNotFound(run.error())) return Fail(std::move(run).error());
-    if (!run || (*run)->first != place->first) return place->offset;
-    place->run = std::move(*run);
-  }
-  BodyReader reader(place->run->body);
-  for (uint64_t skip = place->offset - place->first; skip > 0; --skip) reader.Next();
-  const auto record = reader.Next();
-  if (!record || RecordId(*record) != id) return std::nullopt;
+  POSTROAD_ASSIGN(const bool still, IsStillTopic(*place));
+  if (!still) return std::nullopt;
+  POSTROAD_ASSIGN(const OpenRunPtr run, RunAt(*place));
+  if (run == nullptr) return place->offset;
+  const uint64_t index = place->offset - place->first;
+  if (index >= run->records.size() || RecordId(run->records[index]) != id) return std::nullopt;
   return place->offset;
+}
+
+Result<bool> EventLookup::IsStillTopic(const Place& place) {
+  if (place.run) return true;  // a deleted topic's runs leave memory
+  const auto info = store_.FindTopic(place.topic);
+  if (!info && !IsNotFound(info.error())) return Fail(info.error());
+  return info && info->id == place.id;
+}
+
+Result<EventLookup::OpenRunPtr> EventLookup::RunAt(const Place& place) {
+  {
+    std::lock_guard lock(mutex_);
+    if (last_run_ && last_run_->run->topic == place.id && last_run_->run->first == place.first) {
+      return last_run_;
+    }
+  }
+  auto open = std::make_shared<OpenRun>(place.run);
+  if (!open->run) {
+    auto run = store_.ReadRunAt(place.id, place.first);
+    if (!run && !IsNotFound(run.error())) return Fail(std::move(run).error());
+    if (!run || (*run)->first != place.first) return nullptr;
+    open->run = std::move(*run);
+  }
+  BodyReader reader(open->run->body);
+  while (const auto record = reader.Next()) open->records.push_back(*record);
+  std::lock_guard lock(mutex_);
+  last_run_ = open;
+  return open;
 }
 
 Result<std::optional<Offset>> EventLookup::FindRecent(std::string_view topic, std::string_view id,

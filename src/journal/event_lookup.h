@@ -2,9 +2,12 @@
 #ifndef POSTROAD_JOURNAL_EVENT_LOOKUP_H_
 #define POSTROAD_JOURNAL_EVENT_LOOKUP_H_
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "journal/dedup_index.h"
 #include "journal/hot_tail.h"
@@ -42,6 +45,19 @@ class EventLookup {
     RunPtr run;  // if it is in memory
   };
   Result<std::optional<Place>> Locate(FeedPosition position);
+  // The entries of the feed's commit that holds `position`; empty if it is gone.
+  using Entries = std::shared_ptr<const std::vector<store::FeedEntry>>;
+  Result<Entries> CommitAt(FeedPosition position);
+  // A run with its records found.
+  struct OpenRun {
+    RunPtr run;
+    std::vector<std::string_view> records;
+  };
+  using OpenRunPtr = std::shared_ptr<const OpenRun>;
+  // The run that holds the place; null if retention or a deletion took it.
+  Result<OpenRunPtr> RunAt(const Place& place);
+  // Whether the topic of this name is still the one that the event was posted to.
+  Result<bool> IsStillTopic(const Place& place);
   // The event among the topic's from `from` on, looking at `max_bytes`, and not later than `until`.
   Result<std::optional<Offset>> Search(TopicId topic, std::string_view id, Offset from,
                                        Timestamp until, size_t max_bytes);
@@ -49,6 +65,10 @@ class EventLookup {
   store::Store& store_;
   const HotTail& tail_;
   DedupIndex& dedup_;
+  std::mutex mutex_;
+  // Guarded by mutex_: what was looked at last, as what is posted again comes together.
+  Entries last_;
+  OpenRunPtr last_run_;
 };
 
 }  // namespace postroad::journal

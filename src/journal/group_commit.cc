@@ -7,11 +7,20 @@
 namespace postroad::journal {
 namespace {
 
-// The record of a body's event `index`.
-std::string_view RecordOf(std::string_view body, uint32_t index) {
-  BodyReader reader(body);
-  for (; index > 0; --index) reader.Next();
-  return reader.Next().value_or(std::string_view());
+// The duplicates are by rising index, so that before each of them are its index less its rank kept
+// events; finds the index of the `kept`th event that is none of them.
+template <typename Duplicates>
+uint32_t IndexOfKept(const Duplicates& duplicates, uint32_t kept) {
+  size_t low = 0;
+  for (size_t high = duplicates.size(); low < high;) {
+    const size_t middle = low + (high - low) / 2;
+    if (duplicates[middle].index - middle <= kept) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return kept + static_cast<uint32_t>(low);
 }
 
 }  // namespace
@@ -72,6 +81,7 @@ Status GroupCommit::PlanChunk(Chunk& chunk) {
 Status GroupCommit::DropDuplicates(Chunk& chunk, const TopicSettings& settings,
                                    PlannedChunk& planned) {
   planned.ticket = dedup_.next_ticket();
+  records_.clear();
   const Timestamp stored_after = stored_at_ - settings.dedup_window;
   POSTROAD_ASSIGN(
       const std::vector<uint32_t> duplicates,
@@ -104,7 +114,7 @@ Status GroupCommit::DropDuplicates(Chunk& chunk, const TopicSettings& settings,
 
 Result<bool> GroupCommit::IsSame(const Chunk& chunk, const PlannedChunk& planned, uint32_t index,
                                  DuplicateOf& duplicate, Timestamp stored_after) {
-  const std::string_view id = RecordId(RecordOf(chunk.body, index));
+  const std::string_view id = RecordId(RecordOf(chunk, index));
   if (duplicate.event.in_group) {
     const uint32_t ticket = duplicate.event.ticket;
     const bool here = ticket >= *planned.ticket;
@@ -124,11 +134,16 @@ std::string_view GroupCommit::IdOfTicket(uint32_t ticket, const Chunk& chunk,
     return RecordId(builder_.RecordAt(earlier.place, ticket - *earlier.ticket));
   }
   // Tickets of this chunk count its events but for the duplicates met so far.
-  uint32_t index = ticket - *planned.ticket;
-  for (const DuplicateOf& duplicate : planned.duplicates) {
-    if (duplicate.index <= index) ++index;
+  return RecordId(
+      RecordOf(chunk, IndexOfKept(planned.duplicates, ticket - *planned.ticket)));
+}
+
+std::string_view GroupCommit::RecordOf(const Chunk& chunk, uint32_t index) {
+  if (records_.empty()) {
+    BodyReader reader(chunk.body);
+    while (const auto record = reader.Next()) records_.push_back(*record);
   }
-  return RecordId(RecordOf(chunk.body, index));
+  return index < records_.size() ? records_[index] : std::string_view();
 }
 
 const GroupCommit::PlannedChunk& GroupCommit::ChunkOfTicket(uint32_t ticket) const {

@@ -76,6 +76,8 @@ class GroupCommit {
                       DuplicateOf& duplicate, Timestamp stored_after);
   // The id of the group's event with this ticket; `chunk` is the one being planned.
   std::string_view IdOfTicket(uint32_t ticket, const Chunk& chunk, const PlannedChunk& planned);
+  // The record of event `index` of the chunk being planned.
+  std::string_view RecordOf(const Chunk& chunk, uint32_t index);
   const PlannedChunk& ChunkOfTicket(uint32_t ticket) const;
   Offset OffsetOf(const PlannedChunk& chunk, std::span<const store::Placement> placements) const;
   Result<ChunkResult> ResultOf(const PlannedChunk& chunk,
@@ -93,6 +95,7 @@ class GroupCommit {
   GroupBuilder builder_;
   std::vector<PlannedBatch> batches_;
   std::vector<PlannedChunk> chunks_;
+  std::vector<std::string_view> records_;  // of the chunk being planned, once one was looked at
   std::vector<size_t> ticketed_;  // chunks that have tickets
   std::vector<store::Mutation> mutations_;
   bool wants_sync_ = false;  // mutations or batches with nothing else

@@ -1,5 +1,5 @@
-// What the embedded store makes of a machine: bare RocksDB and the store side by side, in turns within
-// one run, so that the ratios mean something on a noisy machine.
+// What the embedded store makes of a machine: bare RocksDB and the store side by side, in turns
+// within one run, so that the ratios mean something on a noisy machine.
 //
 //   store_bench [--events N] [--start-events N] [--folder DIR]
 #include <rocksdb/db.h>
@@ -116,7 +116,8 @@ void Line(const std::string& what, const Rate& rate, const Rate* base) {
   const double per_second = rate.events / rate.seconds;
   std::printf("%-54s %11.0f/s %7.2f µs of CPU", what.c_str(), per_second,
               rate.cpu_seconds / rate.events * 1e6);
-  if (base != nullptr) std::printf("  %5.2f of the base", per_second * base->seconds / base->events);
+  if (base != nullptr)
+    std::printf("  %5.2f of the base", per_second * base->seconds / base->events);
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -204,7 +205,8 @@ void BenchReads(const Settings& settings) {
   constexpr int kSeeks = 200;
   const double seeks = Seconds([&] {
     for (int i = 0; i < kSeeks; ++i) {
-      if (!store->OffsetAtTime(topic->id, topic->created + std::chrono::milliseconds(i))) Die("time");
+      if (!store->OffsetAtTime(topic->id, topic->created + std::chrono::milliseconds(i)))
+        Die("time");
       if (!store->PositionAtTime(topic->created + std::chrono::milliseconds(i))) Die("time");
     }
   });
@@ -238,11 +240,13 @@ void BenchStart(const Settings& settings) {
   const uint64_t before = ResidentKib();
   const double seconds = Seconds([&] { store = OpenBench(settings.folder + "/start"); });
   const auto bounds = store->ReadFeedBounds();
-  std::printf("%-54s %12.2f s\n",
-              ("start after kill -9 with " + std::to_string(bounds->next.value()) + " events").c_str(),
-              seconds);
+  std::printf(
+      "%-54s %12.2f s\n",
+      ("start after kill -9 with " + std::to_string(bounds->next.value()) + " events").c_str(),
+      seconds);
   std::printf("%-54s %12llu KiB (%llu KiB before)\n", "resident memory after that start",
-              static_cast<unsigned long long>(ResidentKib()), static_cast<unsigned long long>(before));
+              static_cast<unsigned long long>(ResidentKib()),
+              static_cast<unsigned long long>(before));
   store.reset();
   const double again = Seconds([&] { store = OpenBench(settings.folder + "/start"); });
   std::printf("%-54s %12.2f s\n", "start after a clean stop", again);
@@ -252,10 +256,14 @@ Settings Parse(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
-    if (name == "--events") settings.events = std::strtoull(argv[i + 1], nullptr, 10);
-    else if (name == "--start-events") settings.start_events = std::strtoull(argv[i + 1], nullptr, 10);
-    else if (name == "--folder") settings.folder = argv[i + 1];
-    else Die("unknown option " + name);
+    if (name == "--events")
+      settings.events = std::strtoull(argv[i + 1], nullptr, 10);
+    else if (name == "--start-events")
+      settings.start_events = std::strtoull(argv[i + 1], nullptr, 10);
+    else if (name == "--folder")
+      settings.folder = argv[i + 1];
+    else
+      Die("unknown option " + name);
   }
   return settings;
 }

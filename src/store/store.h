@@ -24,7 +24,7 @@ inline constexpr size_t kMaxRunBytes = 64 << 10;
 
 struct RunToAppend {
   std::string_view topic;
-  uint32_t count = 0;     // events in `body`, at least 1
+  uint32_t count = 0;  // events in `body`, at least 1
   std::string_view body;
   Timestamp stored_at{};  // see Placement::stored_at
 };
@@ -88,8 +88,8 @@ struct TopicInfo {
   TopicId id;
   std::string name;
   Timestamp created{};
-  Offset first;  // the oldest event kept (== next if none is)
-  Offset next;   // the offset the next event will get
+  Offset first;        // the oldest event kept (== next if none is)
+  Offset next;         // the offset the next event will get
   uint64_t bytes = 0;  // body bytes kept
 };
 
@@ -125,13 +125,13 @@ class Store {
 
   // The identity of this incarnation of the log; changes when a backup is restored.
   virtual Epoch epoch() const = 0;
-  // Whether the store was closed in order before it was opened here (a new one was). If not, appends
-  // and writes without sync may be missing, the last of them first.
+  // Whether the store was closed in order before it was opened here (a new one was). If not,
+  // appends and writes without sync may be missing, the last of them first.
   virtual bool clean_start() const = 0;
 
   // Appends all runs in their order and applies all mutations, atomically; creates topics that are
-  // not there. Feed positions go on from ReadFeedBounds().next in the order of `runs`, without holes.
-  // On return with sync, durable. Called by one thread at a time. On an error nothing is
+  // not there. Feed positions go on from ReadFeedBounds().next in the order of `runs`, without
+  // holes. On return with sync, durable. Called by one thread at a time. On an error nothing is
   // visible and the offsets are not used. RESOURCE_EXHAUSTED reason DISK_FULL while the free space
   // is under the reserve.
   virtual Result<std::vector<Placement>> Append(const AppendGroup& group) = 0;

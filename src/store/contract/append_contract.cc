@@ -88,8 +88,10 @@ TEST_P(StoreContract, TimesNeverFall) {
 TEST_P(StoreContract, ABadRunStoresNothingOfItsGroup) {
   Append("a", 1, "x");
   const std::string large(kMaxRunBytes + 1, 'x');
-  for (const RunToAppend& bad : std::vector<RunToAppend>{
-           {"", 1, "x", At(0)}, {"b", 0, "x", At(0)}, {"b", 1, "", At(0)}, {"b", 2, large, At(0)}}) {
+  for (const RunToAppend& bad : std::vector<RunToAppend>{{"", 1, "x", At(0)},
+                                                         {"b", 0, "x", At(0)},
+                                                         {"b", 1, "", At(0)},
+                                                         {"b", 2, large, At(0)}}) {
     const std::vector<RunToAppend> runs = {{"a", 1, "y", At(0)}, {"new", 1, "y", At(0)}, bad};
     const std::vector<Mutation> put = {{.table = Table::kMeta, .key = "k", .value = "v"}};
     const auto placed = store().Append({.runs = runs, .mutations = put});
@@ -120,9 +122,9 @@ TEST_P(StoreContract, AppendsWithoutSyncAreSeenAndKept) {
 }
 
 TEST_P(StoreContract, AGroupOfMutationsAloneTakesNoPosition) {
-  EXPECT_TRUE(Append(std::vector<RunToAppend>{},
-                     {{.table = Table::kDedup, .key = "k", .value = "v"}})
-                  .empty());
+  EXPECT_TRUE(
+      Append(std::vector<RunToAppend>{}, {{.table = Table::kDedup, .key = "k", .value = "v"}})
+          .empty());
   EXPECT_EQ(store().ReadFeedBounds()->next, FeedPosition(0));
   EXPECT_EQ(store().Get(Table::kDedup, "k")->value(), "v");
 }

@@ -62,8 +62,8 @@ TEST_P(StoreContract, TheFeedGivesWholeCommitsInOrder) {
   Append({{"a", 2, "x", At(0)}, {"b", 3, "x", At(0)}, {"b", 1, "x", At(0)}});
   Append({{"b", 1, "x", At(1)}});
   Append({{"c", 4, "x", At(2)}, {"a", 1, "x", At(2)}});
-  EXPECT_THAT(Feed(0), ElementsAre("0:a@0+2", "2:b@0+3", "5:b@3+1", "6:b@4+1", "7:c@0+4",
-                                   "11:a@2+1"));
+  EXPECT_THAT(Feed(0),
+              ElementsAre("0:a@0+2", "2:b@0+3", "5:b@3+1", "6:b@4+1", "7:c@0+4", "11:a@2+1"));
   EXPECT_THAT(Feed(6), ElementsAre("6:b@4+1", "7:c@0+4", "11:a@2+1"));
   EXPECT_EQ(Feed(11).back(), "11:a@2+1");
   EXPECT_THAT(Feed(12), IsEmpty());

@@ -30,7 +30,9 @@ class StoreUnderTest {
 };
 using MakeStoreUnderTest = std::unique_ptr<StoreUnderTest> (*)();
 
-inline Timestamp At(int64_t seconds) { return Timestamp(std::chrono::seconds(1'700'000'000 + seconds)); }
+inline Timestamp At(int64_t seconds) {
+  return Timestamp(std::chrono::seconds(1'700'000'000 + seconds));
+}
 
 class StoreContract : public testing::TestWithParam<MakeStoreUnderTest> {
  protected:

@@ -96,7 +96,8 @@ TEST_P(StoreContract, AGroupIsSeenWholeOrNotAtAll) {
     }
   });
   for (int i = 2; i < 300; ++i) {
-    Append({{"a", 1, "x", At(0)}, {"b", 1, "x", At(0)}}, {Put("n", std::to_string(i), Table::kMeta)});
+    Append({{"a", 1, "x", At(0)}, {"b", 1, "x", At(0)}},
+           {Put("n", std::to_string(i), Table::kMeta)});
   }
   stop = true;
   reader.join();

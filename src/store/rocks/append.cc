@@ -93,8 +93,8 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
                                              run.body);
   const rocksdb::Slice key_parts[] = {key};
   const rocksdb::Slice value_parts[] = {header, ToSlice(run.body)};
-  const auto added = batch_.Put(store_.engine_->family(Family::kRuns), {key_parts, 1},
-                                {value_parts, 2});
+  const auto added =
+      batch_.Put(store_.engine_->family(Family::kRuns), {key_parts, 1}, {value_parts, 2});
   if (!added.ok()) return Fail(store_.engine_->FromRocks(added, "cannot append"));
   feed_.Add(state.id, run.topic, state.next, run.count);
   placements_.push_back({state.id, state.next, next_position_, state.bytes, stored_at_});
@@ -127,8 +127,7 @@ Result<AppendPlan::Topic> AppendPlan::Load(std::string_view name) {
 AppendPlan::Topic AppendPlan::Create(std::string_view name) {
   const TopicValue value{next_topic_, stored_at_};
   ++next_topic_;
-  (void)batch_.Put(store_.engine_->family(Family::kTopics), ToSlice(name),
-                   EncodeTopicValue(value));
+  (void)batch_.Put(store_.engine_->family(Family::kTopics), ToSlice(name), EncodeTopicValue(value));
   return {.state = {.id = value.id, .created = value.created}, .created = true};
 }
 

@@ -49,8 +49,7 @@ Status CopyFiles(const std::string& from, const std::string& to) {
 }
 
 Status GiveNewEpoch(const std::string& directory) {
-  POSTROAD_ASSIGN(const auto engine,
-                  Engine::Open({.directory = directory}, Engine::Mode::kOpen));
+  POSTROAD_ASSIGN(const auto engine, Engine::Open({.directory = directory}, Engine::Mode::kOpen));
   rocksdb::WriteBatch batch = Engine::NewBatch(true);
   (void)batch.Put(kEpochKey, NumberKey(RandomEpoch().value()));
   (void)batch.Put(kCleanKey, "");

@@ -39,9 +39,7 @@ class ChildProcess {
 
   pid_t pid() const { return pid_; }
   // The next number that the child told; false once it is gone and all is read.
-  bool Hear(uint64_t& number) {
-    return read(from_, &number, sizeof number) == sizeof number;
-  }
+  bool Hear(uint64_t& number) { return read(from_, &number, sizeof number) == sizeof number; }
   void Kill() {
     if (pid_ <= 0) return;
     kill(pid_, SIGKILL);

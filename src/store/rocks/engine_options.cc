@@ -33,8 +33,8 @@ class NoAutomaticRecovery final : public rocksdb::EventListener {
   }
 };
 
-// RocksDB's errors go to the log of the program. Not to a file of its own: RocksDB 7.8 dies of a full
-// disk when that file meets it.
+// RocksDB's errors go to the log of the program. Not to a file of its own: RocksDB 7.8 dies of a
+// full disk when that file meets it.
 class NoticeLogger final : public rocksdb::Logger {
  public:
   explicit NoticeLogger(std::function<void(const std::string&)> notice)
@@ -73,8 +73,9 @@ void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
   table.cache_index_and_filter_blocks = false;
   table.block_size = 4 << 10;
   topics.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // In memory a hash table of names: a third of a sorted list's cost. It is sorted when it is flushed
-  // (on another thread), and whenever topics are listed, which RocksStore::ListTopics allows for.
+  // In memory a hash table of names: a third of a sorted list's cost. It is sorted when it is
+  // flushed (on another thread), and whenever topics are listed, which RocksStore::ListTopics
+  // allows for.
   topics.prefix_extractor.reset(rocksdb::NewNoopTransform());
   topics.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(1 << 15, 0, 0, false));
   topics.write_buffer_size = 4 << 20;

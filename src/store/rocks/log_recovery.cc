@@ -16,9 +16,9 @@ std::string Place(const WalDamage& damage) {
 Status CheckNothingIsLost(const RocksOptions& options, const WalDamage& damage) {
   POSTROAD_ASSIGN(const auto engine, Engine::Open(options, Engine::Mode::kReadOnly));
   if (engine->db().GetLatestSequenceNumber() >= damage.last_synced_behind) return {};
-  return Fail(CorruptError(options.directory,
-                           "the write-ahead log is corrupted within, in " + Place(damage) +
-                               ", and what follows had been acknowledged"));
+  return Fail(CorruptError(options.directory, "the write-ahead log is corrupted within, in " +
+                                                  Place(damage) +
+                                                  ", and what follows had been acknowledged"));
 }
 
 }  // namespace

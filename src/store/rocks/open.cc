@@ -20,8 +20,8 @@ Result<std::optional<uint64_t>> GetNumber(Engine& engine, const char* key) {
   if (!found) return std::nullopt;
   const auto number = ParseNumberKey(ToView(value));
   if (!number) {
-    return Fail(CorruptError(engine.directory(),
-                             std::string("the store's ") + key + " is malformed"));
+    return Fail(
+        CorruptError(engine.directory(), std::string("the store's ") + key + " is malformed"));
   }
   return number;
 }

@@ -12,10 +12,10 @@
 namespace postroad::store {
 
 struct RocksOptions {
-  std::string directory;                     // made if missing
-  uint64_t write_buffer_bytes = 64 << 20;    // memtables, all together
+  std::string directory;                   // made if missing
+  uint64_t write_buffer_bytes = 64 << 20;  // memtables, all together
   uint64_t block_cache_bytes = 32 << 20;
-  uint64_t disk_reserve_bytes = 64 << 20;    // posts are refused while less than this is free
+  uint64_t disk_reserve_bytes = 64 << 20;  // posts are refused while less than this is free
   // Called with a line for the log where recovery had something to say ("the log's torn tail …") or
   // the engine met an error. From any thread, as long as the store is open.
   std::function<void(const std::string&)> notice;
@@ -25,7 +25,8 @@ struct RocksOptions {
 // FAILED_PRECONDITION reason STORE_LOCKED: another process has it (names the process id if known);
 // FAILED_PRECONDITION reason NEWER_FORMAT: written by a later version;
 // DATA_LOSS reason STORE_CORRUPT: corrupted within; says to run `postroad store check`.
-// A torn or corrupted tail of the write-ahead log is cut off at the last whole commit, with a notice.
+// A torn or corrupted tail of the write-ahead log is cut off at the last whole commit, with a
+// notice.
 Result<std::unique_ptr<Store>> OpenRocksStore(const RocksOptions& options);
 
 struct CheckReport {

@@ -86,8 +86,8 @@ class RocksStore final : public Store {
 
   // Held over each append and each deletion of a topic, whose batches depend on what is stored.
   std::mutex append_mutex_;
-  TopicId next_topic_{1};     // guarded by append_mutex_
-  Timestamp last_stored_{};   // guarded by append_mutex_
+  TopicId next_topic_{1};    // guarded by append_mutex_
+  Timestamp last_stored_{};  // guarded by append_mutex_
   // What is committed; written under append_mutex_ (feed_first_: by TrimFeed).
   std::atomic<uint64_t> feed_first_ = 0;
   std::atomic<uint64_t> feed_next_ = 0;

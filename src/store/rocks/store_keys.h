@@ -4,7 +4,7 @@
 
 namespace postroad::store {
 
-inline constexpr char kEpochKey[] = "epoch";          // u64
+inline constexpr char kEpochKey[] = "epoch";           // u64
 inline constexpr char kNextTopicKey[] = "next_topic";  // u64: the id the next new topic will get
 inline constexpr char kCleanKey[] = "clean";  // there while the store is closed in good order
 

@@ -3,8 +3,7 @@
 
 namespace postroad::store {
 
-TopicRuns::TopicRuns(Engine& engine)
-    : engine_(&engine), iterator_(engine.Iterate(Family::kRuns)) {}
+TopicRuns::TopicRuns(Engine& engine) : engine_(&engine), iterator_(engine.Iterate(Family::kRuns)) {}
 
 void TopicRuns::Open(TopicId topic) {
   topic_ = topic;

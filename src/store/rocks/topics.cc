@@ -26,14 +26,13 @@ Result<std::optional<TopicValue>> RocksStore::LoadTopic(std::string_view name) {
 
 Result<std::optional<TrimValue>> RocksStore::LoadTrim(TopicId topic) {
   rocksdb::PinnableSlice value;
-  POSTROAD_ASSIGN(const bool found,
-                  engine_->Get(Family::kTrims, NumberKey(topic.value()), value));
+  POSTROAD_ASSIGN(const bool found, engine_->Get(Family::kTrims, NumberKey(topic.value()), value));
   if (!found) return std::nullopt;
   auto trim = ParseTrimValue(ToView(value));
   if (!trim) {
-    return Fail(CorruptError(engine_->directory(), "the trim state of topic id " +
-                                                       std::to_string(topic.value()) +
-                                                       " is malformed"));
+    return Fail(CorruptError(
+        engine_->directory(),
+        "the trim state of topic id " + std::to_string(topic.value()) + " is malformed"));
   }
   return trim;
 }

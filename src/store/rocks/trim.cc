@@ -79,8 +79,7 @@ Result<Offset> RocksStore::TrimTopic(TopicId topic, Offset before) {
   // Files may only be dropped once it is durable that the log begins behind them.
   rocksdb::WriteBatch batch = Engine::NewBatch(large);
   DropRuns(batch, runs, keep);
-  (void)batch.Put(engine_->family(Family::kTrims), NumberKey(topic.value()),
-                  EncodeTrimValue(trim));
+  (void)batch.Put(engine_->family(Family::kTrims), NumberKey(topic.value()), EncodeTrimValue(trim));
   POSTROAD_TRY(engine_->Commit(batch, large));
   if (large) FreeRuns(topic, keep);
   return keep;
@@ -103,10 +102,9 @@ Status RocksStore::TrimFeed(FeedPosition before) {
   rocksdb::WriteBatch batch = Engine::NewBatch(true);
   feed->Seek(NumberKey(first.value()));
   DropKeys(batch, engine_->family(Family::kFeed), *feed, NumberKey(keep.value()));
-  (void)batch.Put(engine_->family(Family::kTrims), NumberKey(0),
-                  EncodeTrimValue({.first = keep.value(),
-                                   .next = next.value(),
-                                   .last = last_stored_}));
+  (void)batch.Put(
+      engine_->family(Family::kTrims), NumberKey(0),
+      EncodeTrimValue({.first = keep.value(), .next = next.value(), .last = last_stored_}));
   POSTROAD_TRY(engine_->Commit(batch, true));
   feed_first_ = keep.value();
   FreeRange(*engine_, Family::kFeed, NumberKey(0), NumberKey(keep.value()));

@@ -141,8 +141,8 @@ std::vector<LogFile> LogFiles(const std::string& directory) {
 
 Status ScanMapped(const LogFile& file, WalScan& scan) {
   const auto fail = [&] {
-    return Fail(ErrorCode::kUnavailable,
-                "cannot read " + file.path + ": " + std::strerror(errno), "", "STORE_IO");
+    return Fail(ErrorCode::kUnavailable, "cannot read " + file.path + ": " + std::strerror(errno),
+                "", "STORE_IO");
   };
   const int fd = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail();
@@ -154,8 +154,8 @@ Status ScanMapped(const LogFile& file, WalScan& scan) {
   if (!known || mapped == MAP_FAILED) return fail();
   if (mapped == nullptr) return {};  // empty
   madvise(mapped, size, MADV_SEQUENTIAL);
-  ScanWalFile(std::filesystem::path(file.path).filename(),
-              {static_cast<const char*>(mapped), size}, scan);
+  ScanWalFile(std::filesystem::path(file.path).filename(), {static_cast<const char*>(mapped), size},
+              scan);
   munmap(mapped, size);
   return {};
 }

@@ -1,10 +1,11 @@
-// Looks through RocksDB's write-ahead log before RocksDB replays it, to tell a torn tail, which may be
-// cut off, from a corruption within, behind which there is something that was acknowledged.
+// Looks through RocksDB's write-ahead log before RocksDB replays it, to tell a torn tail, which may
+// be cut off, from a corruption within, behind which there is something that was acknowledged.
 //
-// The log's files (NNNNNN.log) are blocks of 32 KiB with records of: masked CRC-32C (4 bytes, little-
-// endian, over type and data), length (2), type (1: full, 2: first, 3: middle, 4: last), data. A commit
-// is one record, or a first, middles and a last; its data begins with sequence number (8) and count of
-// changes (4). Engine::NewBatch puts a mark behind these, into the commits that are synced.
+// The log's files (NNNNNN.log) are blocks of 32 KiB with records of: masked CRC-32C (4 bytes,
+// little- endian, over type and data), length (2), type (1: full, 2: first, 3: middle, 4: last),
+// data. A commit is one record, or a first, middles and a last; its data begins with sequence
+// number (8) and count of changes (4). Engine::NewBatch puts a mark behind these, into the commits
+// that are synced.
 #ifndef POSTROAD_STORE_ROCKS_WAL_SCAN_H_
 #define POSTROAD_STORE_ROCKS_WAL_SCAN_H_
 

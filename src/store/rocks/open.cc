@@ -57,7 +57,10 @@ Result<std::unique_ptr<Store>> OpenRocksStore(const RocksOptions& options) {
 }
 
 RocksStore::RocksStore(DirectoryLock lock, std::unique_ptr<Engine> engine)
-    : lock_(std::move(lock)), engine_(std::move(engine)), cache_(kCachedTopics) {}
+    : lock_(std::move(lock)),
+      engine_(std::move(engine)),
+      reclaimer_(*engine_),
+      cache_(kCachedTopics) {}
 
 Result<std::unique_ptr<RocksStore>> RocksStore::Start(DirectoryLock lock,
                                                       std::unique_ptr<Engine> engine) {

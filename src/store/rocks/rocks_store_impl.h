@@ -9,6 +9,7 @@
 #include "store/rocks/directory_lock.h"
 #include "store/rocks/engine.h"
 #include "store/rocks/formats.h"
+#include "store/rocks/space_reclaimer.h"
 #include "store/rocks/topic_cache.h"
 
 namespace postroad::store {
@@ -74,12 +75,11 @@ class RocksStore final : public Store {
   Result<TopicInfo> WithBounds(TopicInfo info, TopicRuns& runs);
   // Puts into `batch` what forgets all runs of `runs` before `before`.
   void DropRuns(rocksdb::WriteBatch& batch, TopicRuns& runs, Offset before);
-  // Gives back the disk space of large ranges of runs that are dropped.
-  void FreeRuns(TopicId topic, Offset before);
   void AddMutations(rocksdb::WriteBatch& batch, std::span<const Mutation> mutations);
 
   DirectoryLock lock_;  // first: let go of last
   std::unique_ptr<Engine> engine_;
+  SpaceReclaimer reclaimer_;
   Epoch epoch_;
   bool clean_start_ = true;
   TopicCache cache_;

@@ -139,7 +139,7 @@ Status RocksStore::DeleteTopic(std::string_view name) {
     POSTROAD_TRY(engine_->Commit(batch, true));
     cache_.Erase(name);
   }
-  FreeRuns(id, next);
+  reclaimer_.ReclaimRuns(RunKey(id, Offset(0)), RunKey(id, next));
   return {};
 }
 

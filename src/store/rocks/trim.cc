@@ -1,6 +1,5 @@
 // Retention: forgetting old runs and feed entries, and giving back their disk space.
 #include <rocksdb/convenience.h>
-#include <rocksdb/experimental.h>
 
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/topic_runs.h"
@@ -28,27 +27,12 @@ void DropKeys(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family,
   for (const std::string& key : keys) (void)batch.Delete(family, key);
 }
 
-// Frees whole files in the range, and has RocksDB rewrite soon those that are partly in it.
-void FreeRange(Engine& engine, Family family, const std::string& begin, const std::string& end) {
-  const rocksdb::Slice first(begin), last(end);
-  const rocksdb::RangePtr range(&first, &last);
-  // Both are about space alone: what they leave goes with a later compaction.
-  rocksdb::DeleteFilesInRanges(&engine.db(), engine.family(family), &range, 1, false)
-      .PermitUncheckedError();
-  rocksdb::experimental::SuggestCompactRange(&engine.db(), engine.family(family), &first, &last)
-      .PermitUncheckedError();
-}
-
 }  // namespace
 
 void RocksStore::DropRuns(rocksdb::WriteBatch& batch, TopicRuns& runs, Offset before) {
   const auto at = engine_->Iterate(Family::kRuns);
   at->Seek(RunKey(runs.topic(), Offset(0)));
   DropKeys(batch, engine_->family(Family::kRuns), *at, RunKey(runs.topic(), before));
-}
-
-void RocksStore::FreeRuns(TopicId topic, Offset before) {
-  FreeRange(*engine_, Family::kRuns, RunKey(topic, Offset(0)), RunKey(topic, before));
 }
 
 Result<Offset> RocksStore::TrimTopic(TopicId topic, Offset before) {
@@ -81,7 +65,7 @@ Result<Offset> RocksStore::TrimTopic(TopicId topic, Offset before) {
   DropRuns(batch, runs, keep);
   (void)batch.Put(engine_->family(Family::kTrims), NumberKey(topic.value()), EncodeTrimValue(trim));
   POSTROAD_TRY(engine_->Commit(batch, large));
-  if (large) FreeRuns(topic, keep);
+  if (large) reclaimer_.ReclaimRuns(RunKey(topic, Offset(0)), RunKey(topic, keep));
   return keep;
 }
 
@@ -107,7 +91,12 @@ Status RocksStore::TrimFeed(FeedPosition before) {
       EncodeTrimValue({.first = keep.value(), .next = next.value(), .last = last_stored_}));
   POSTROAD_TRY(engine_->Commit(batch, true));
   feed_first_ = keep.value();
-  FreeRange(*engine_, Family::kFeed, NumberKey(0), NumberKey(keep.value()));
+  // The feed's files are in its order: those before `keep` go whole.
+  const std::string begin = NumberKey(0), end = NumberKey(keep.value());
+  const rocksdb::Slice from(begin), to(end);
+  const rocksdb::RangePtr range(&from, &to);
+  rocksdb::DeleteFilesInRanges(&engine_->db(), engine_->family(Family::kFeed), &range, 1, false)
+      .PermitUncheckedError();
   return {};
 }
 

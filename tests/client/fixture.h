@@ -154,7 +154,10 @@ class ClientTest : public ::testing::Test {
     proxy_.Retarget(server_.grpc());
   }
 
-  ServerProcess server_;
+  // Both sides ping often, so that F4 is over soon.
+  ServerProcess server_{
+      {.flags = {"--grpc.min_client_ping_interval", "100ms", "--grpc.keepalive_time", "1s",
+                 "--grpc.keepalive_timeout", "1s"}}};
   Proxy proxy_{server_.grpc()};
 };
 

@@ -11,6 +11,7 @@ extern "C" const char* __tsan_default_suppressions() {
          "race:libgrpc++.so\n"
          "race:libgpr.so\n"
          "race:libprotobuf.so\n"
+         "race:libabsl_\n"
          "race:postroad::store::RocksStore::Append\n"
          "race:postroad::store::RocksStore::Write\n";
 }

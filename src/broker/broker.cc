@@ -152,8 +152,8 @@ Result<std::unique_ptr<EventStream>> Broker::OpenStream(const Principal& princip
 void Broker::Drain(Duration timeout) {
   if (impl_->draining.exchange(true)) return;
   impl_->registry.EndAll(Draining());
+  impl_->journal.Drain();  // first: what settles deliveries must not make room for new posts
   impl_->delivery.Drain(timeout);
-  impl_->journal.Drain();
 }
 
 Result<size_t> PageSize(size_t asked, size_t otherwise, size_t most) {

@@ -52,7 +52,8 @@ void ConfigFlags::AddTo(CLI::App& command) {
       ->take_last();
   AddShortFlags(command);
   AddSettings(command);
-  command.allow_extras();  // to say which setting was meant
+  // Unknown flags stay here, to say which setting was meant.
+  command.fallthrough(false)->allow_extras();
 }
 
 void ConfigFlags::AddShortFlags(CLI::App& command) {

@@ -236,7 +236,9 @@ TEST(LifecycleTest, ASecondSignalEndsTheDrain) {
   server.process().Signal(SIGINT);
   ASSERT_TRUE(Eventually([&] { return HttpGet(server.http(), "/readyz").status == 503; }));
   EXPECT_EQ(HttpGet(server.http(), "/healthz").status, 200);
-  EXPECT_FALSE(Post(*stub, "orders", "refused").ok());
+  EXPECT_TRUE(Eventually([&] {
+    return Post(*stub, "orders", "refused").error_code() == grpc::StatusCode::UNAVAILABLE;
+  }));
   server.process().Signal(SIGINT);
   const Ended ended = server.process().Wait();
   EXPECT_EQ(ended.code, 1);

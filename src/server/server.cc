@@ -31,7 +31,8 @@
 namespace postroad::server {
 namespace {
 
-// Of the drain's time, what is left to the connections once the broker has drained.
+// Of the drain's time, what is left to the connections once the broker has drained: enough for last
+// answers. gRPC may hold a silent connection for longer, to agree with its client on the end.
 constexpr Duration kLastWords = std::chrono::seconds(2);
 
 Result<std::unique_ptr<auth::Authenticator>> MakeAuthenticator(const Config& config) {
@@ -231,7 +232,7 @@ void Server::Drain() {
   const MonotonicTime end = impl_->clock.Monotonic() + timeout;
   impl_->grpc->StartDrain();
   impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
-  impl_->grpc->Stop(std::max(end - impl_->clock.Monotonic(), Duration{}));
+  impl_->grpc->Stop(std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords));
   impl_->Close();
 }
 

@@ -79,12 +79,13 @@ void Subscriber::Impl::Work() {
   while (true) {
     arrived.wait(lock, [this] { return life.stopping() || !queue.empty(); });
     if (life.stopping()) return;
-    const std::shared_ptr<Delivery::Source> source = queue.front();
+    std::shared_ptr<Delivery::Source> source = queue.front();
     const size_t index = source->next++;
     if (source->next == source->size()) queue.pop_front();
     ++running;
     lock.unlock();
     Handle(source, index);
+    source.reset();
     lock.lock();
     --running;
     ++stats.handled;

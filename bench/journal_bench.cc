@@ -3,6 +3,7 @@
 // in turn within one run. Prints events per second and ratios; and how soon it is ready after a kill.
 //
 //   journal_bench [events, default 2000000] [payload bytes, default 200: 256 B records]
+//   journal_bench open [events, default 10000000]     only how soon it is ready
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -216,10 +217,15 @@ void RunOpen(const Options& options, const char* root) {
 
 int main(int argc, char** argv) {
   Options options;
+  const char* const root = std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp";
+  if (argc > 1 && std::string(argv[1]) == "open") {
+    options.events = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10'000'000;
+    RunOpen(options, root);
+    return 0;
+  }
   if (argc > 1) options.events = std::strtoull(argv[1], nullptr, 10);
   if (argc > 2) options.payload = std::strtoull(argv[2], nullptr, 10);
   if (argc > 3) FillAndDie(options, argv[3]);
-  const char* root = std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/tmp";
   std::printf("%llu events of %zu B payload, batches of %u, %u threads with %u in flight\n",
               static_cast<unsigned long long>(options.events), options.payload, kBatch,
               options.threads, options.window);

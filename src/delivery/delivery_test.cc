@@ -52,7 +52,8 @@ TEST_F(DeliveryTest, StartsWhereItIsTold) {
   PostAll("t", {"d"});
   RecordingSink ends, offsets, times;
   const auto a = Join("end", ends), b = Join("offset", offsets), c = Join("time", times);
-  ASSERT_TRUE(Until([&] { return offsets.deliveries.size() == 3 && times.deliveries.size() == 2; }));
+  ASSERT_TRUE(
+      Until([&] { return offsets.deliveries.size() == 3 && times.deliveries.size() == 2; }));
   EXPECT_EQ(ends.Payloads(), (Strings{"d"}));
   EXPECT_EQ(offsets.Payloads(), (Strings{"b", "c", "d"}));
   EXPECT_EQ(times.Payloads(), (Strings{"c", "d"}));

@@ -281,7 +281,8 @@ std::unique_ptr<journal::Wait> Engine::AwaitReceipt(
         return ReceiptAt(topic, id, offset);
       },
   };
-  return ReceiptWait::Begin(gate_, std::move(sources), {std::string(topic), std::string(event_id), offset},
+  return ReceiptWait::Begin(gate_, std::move(sources),
+                            {std::string(topic), std::string(event_id), offset},
                             std::max(Duration(0), Duration(deadline - parts_.clock.Monotonic())),
                             executor, std::move(done));
 }

@@ -20,10 +20,9 @@ struct ReceiptTest : DeliveryTest {
   };
   std::unique_ptr<journal::Wait> Await(Offset offset, Answer& answer,
                                        Duration timeout = std::chrono::hours(1)) {
-    return engine->AwaitReceipt("t", "id", offset, house.clock.Monotonic() + timeout, executor,
-                                [&answer](Receipt receipt, bool timed_out) {
-                                  answer = {std::move(receipt), timed_out};
-                                });
+    return engine->AwaitReceipt(
+        "t", "id", offset, house.clock.Monotonic() + timeout, executor,
+        [&answer](Receipt receipt, bool timed_out) { answer = {std::move(receipt), timed_out}; });
   }
 };
 

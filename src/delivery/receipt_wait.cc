@@ -26,8 +26,8 @@ class ReceiptWait::Handle final : public journal::Wait {
 };
 
 std::unique_ptr<journal::Wait> ReceiptWait::Begin(std::shared_ptr<Gate> gate, Sources sources,
-                                                  Which which, Duration timeout,
-                                                  Executor& executor, Done done) {
+                                                  Which which, Duration timeout, Executor& executor,
+                                                  Done done) {
   auto wait = std::make_shared<ReceiptWait>(std::move(gate), std::move(sources), std::move(which),
                                             executor, std::move(done));
   executor.Post([wait, timeout] {

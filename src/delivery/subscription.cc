@@ -185,8 +185,8 @@ SubscriptionInfo Subscription::Info() {
   return info;
 }
 
-Result<std::unique_ptr<Member>> Subscription::Join(const MemberOptions& options,
-                                                   Executor& executor, MemberSink& sink) {
+Result<std::unique_ptr<Member>> Subscription::Join(const MemberOptions& options, Executor& executor,
+                                                   MemberSink& sink) {
   auto link = std::make_shared<MemberLink>(executor, sink);
   std::shared_ptr<MemberLink> replaced;
   std::unique_ptr<Member> handle;

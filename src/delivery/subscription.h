@@ -220,7 +220,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   uint64_t dead_letters_ = 0;
   std::set<uint64_t> resends_waiting_;  // dead letters to be sent again, not yet in the state
   std::set<uint64_t> resends_loaded_;   // those that are in the state
-  std::set<uint64_t> buried_ahead_;  // dead letters of events that the saved state did not know
+  std::set<uint64_t> buried_ahead_;     // dead letters of events that the saved state did not know
   std::map<uint64_t, std::string> replies_;  // of acks in the settlements at hand
   std::vector<PendingReceipt> receipts_unsaved_, receipts_saving_;
 

@@ -247,7 +247,8 @@ void Subscription::ForgetRuns() {
 }
 
 bool Subscription::LoadResends(Lock& lock) {
-  if (draining_ || resends_waiting_.empty() || resends_loaded_.size() >= kResendWindow) return false;
+  if (draining_ || resends_waiting_.empty() || resends_loaded_.size() >= kResendWindow)
+    return false;
   const uint64_t id = *resends_waiting_.begin();
   const uint64_t generation = generation_;
   lock.unlock();

@@ -103,8 +103,8 @@ struct DeliveryTest : testing::Test {
     const auto status = engine->Create(name, settings);
     ASSERT_TRUE(status) << status.error().ToString();
   }
-  std::unique_ptr<Member> Join(const std::string& name, RecordingSink& sink,
-                               uint64_t credit = 1000, MemberOptions options = {}) {
+  std::unique_ptr<Member> Join(const std::string& name, RecordingSink& sink, uint64_t credit = 1000,
+                               MemberOptions options = {}) {
     auto member = engine->Join(name, options, executor, sink);
     EXPECT_TRUE(member) << (member ? "" : member.error().ToString());
     if (!member) return nullptr;

@@ -15,6 +15,9 @@
 #include "broker/broker.h"
 #include "delivery/delivery.h"
 #include "gateway/grpc/grpc_server.h"
+#include "gateway/grpc/message.h"
+#include "gateway/grpc/status_map.h"
+#include "gateway/killbill/killbill_service.h"
 #include "journal/journal.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
@@ -68,6 +71,7 @@ struct Server::Impl {
   std::unique_ptr<delivery::DeliveryEngine> delivery;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<auth::Authenticator> authenticator;
+  std::unique_ptr<killbill::KillBillService> killbill;
   std::unique_ptr<gateway::GrpcServer> grpc;
   std::unique_ptr<HttpServer> http;
   std::vector<Listening> listening;
@@ -121,8 +125,11 @@ Status Server::Impl::ListenGrpc() {
     options.listen.back().credentials =
         TlsServerCredentials([files = tls.get()] { return files->Current(); });
   }
-  POSTROAD_ASSIGN(
-      grpc, gateway::GrpcServer::Start(options, *broker, *authenticator, cores, clock, metrics));
+  killbill = std::make_unique<killbill::KillBillService>(
+      killbill::KillBillOptions{*broker, *authenticator, cores, clock, metrics,
+                                gateway::ToGrpcStatus, gateway::ParseMessage});
+  POSTROAD_ASSIGN(grpc, gateway::GrpcServer::Start(options, *broker, *authenticator, cores, clock,
+                                                   metrics, {killbill->service()}));
   NoteGrpcAddresses();
   return {};
 }
@@ -182,6 +189,7 @@ void Server::Impl::Close() {
   if (std::exchange(closed, true)) return;
   ready = false;
   if (grpc) grpc->Stop(Duration{});
+  if (killbill) killbill->WaitForCalls();
   if (http) http->Stop();
   if (delivery) delivery->Stop();
   if (journal) journal->Stop();

@@ -27,7 +27,7 @@ class Engine final : public DeliveryEngine {
  public:
   Engine(journal::Journal& journal, store::Store& store, CorePool& cores, Clock& clock,
          Metrics& metrics)
-      : parts_{journal, store, clock, metrics}, cores_(cores) {
+      : parts_{journal, store, clock, metrics, saver_.at(0)}, cores_(cores) {
     refresh_ = metrics.OnRender([this] { RefreshGauges(); });
   }
   ~Engine() override { Stop(); }
@@ -61,20 +61,15 @@ class Engine final : public DeliveryEngine {
   Result<SubscriptionPtr> Find(std::string_view name) const;
   std::vector<SubscriptionPtr> All() const;
   Receipt ReceiptAt(const std::string& topic, const std::string& event_id, Offset offset);
-  Status DeletePrefix(Table table, const std::string& prefix);
   void ArmSweep();
   void SweepReceipts();
   void RefreshGauges();
 
+  CorePool saver_{1};  // what writes to the store by itself does not hold up an executor
   const DeliveryParts parts_;
   CorePool& cores_;
-  // Shared with the sweeping task, which may come by after the engine is gone.
-  struct Sweep {
-    std::mutex mutex;
-    bool stopped = false;
-    Executor::Timer timer;  // touched on the executor only
-  };
-  const std::shared_ptr<Sweep> sweep_ = std::make_shared<Sweep>();
+  Executor::Timer sweep_;  // touched on the saver only
+  const std::shared_ptr<ReceiptWait::Gate> gate_ = std::make_shared<ReceiptWait::Gate>();
   std::mutex changes_;  // one Create or Delete at a time; taken before mutex_
   mutable std::shared_mutex mutex_;
   std::map<std::string, SubscriptionPtr, std::less<>> subscriptions_;  // guarded by mutex_
@@ -87,6 +82,10 @@ Error NoSubscription(std::string_view name) {
           "There is no subscription '" + std::string(name) +
               "'; `postroad subscriptions list` shows those there are.",
           "subscription", "NO_SUBSCRIPTION"};
+}
+
+Error Draining() {
+  return {ErrorCode::kUnavailable, "The server is shutting down; reconnect.", {}, "DRAINING"};
 }
 
 Status Engine::LoadAll() {
@@ -129,9 +128,7 @@ Status Engine::Create(std::string_view name, const SubscriptionSettings& setting
   POSTROAD_TRY(CheckTopicName("_dead/" + std::string(name), "name"));
   POSTROAD_TRY(CheckSettings(settings, "settings"));
   std::lock_guard changes(changes_);
-  if (stopped_) {
-    return Fail(ErrorCode::kUnavailable, "The server is shutting down.", {}, "DRAINING");
-  }
+  if (stopped_) return Fail(Draining());
   if (const auto there = Find(name)) {
     if ((*there)->settings() == settings) return {};
     return Fail(ErrorCode::kAlreadyExists,
@@ -156,11 +153,6 @@ Status Engine::Update(std::string_view name, const SubscriptionSettings& setting
   return subscription->Update(settings);
 }
 
-Status Engine::DeletePrefix(Table table, const std::string& prefix) {
-  const Mutation range{Mutation::Kind::kDeleteRange, table, prefix, PrefixEnd(prefix)};
-  return parts_.store.Write({&range, 1}, true);
-}
-
 Status Engine::Delete(std::string_view name) {
   std::lock_guard changes(changes_);
   POSTROAD_ASSIGN(const auto subscription, Find(name));
@@ -173,15 +165,14 @@ Status Engine::Delete(std::string_view name) {
                               {},
                               "NO_SUBSCRIPTION"});
   subscription->Stop(true);
-  const Mutation definition{
-      Mutation::Kind::kDelete, Table::kSubscriptions, DefinitionKey(name), {}};
-  POSTROAD_TRY(parts_.store.Write({&definition, 1}, true));
-  const std::string failures = FailureKey(name, 0);
-  const std::string dead = DeadLetterKey(name, 0);
-  const Mutation state{Mutation::Kind::kDelete, Table::kSubscriptions, StateKey(name), {}};
-  POSTROAD_TRY(parts_.store.Write({&state, 1}, true));
-  POSTROAD_TRY(DeletePrefix(Table::kSubscriptions, failures.substr(0, failures.size() - 8)));
-  return DeletePrefix(Table::kDeadLetters, dead.substr(0, dead.size() - 8));
+  const std::string failures = FailureKey(name, 0).substr(0, name.size() + 2);
+  const std::string dead = DeadLetterKey(name, 0).substr(0, name.size() + 2);
+  const std::vector<Mutation> mutations = {
+      {Mutation::Kind::kDelete, Table::kSubscriptions, DefinitionKey(name), {}},
+      {Mutation::Kind::kDelete, Table::kSubscriptions, StateKey(name), {}},
+      {Mutation::Kind::kDeleteRange, Table::kSubscriptions, failures, PrefixEnd(failures)},
+      {Mutation::Kind::kDeleteRange, Table::kDeadLetters, dead, PrefixEnd(dead)}};
+  return parts_.store.Write(mutations, true);
 }
 
 Result<SubscriptionInfo> Engine::Get(std::string_view name) {
@@ -290,7 +281,8 @@ std::unique_ptr<journal::Wait> Engine::AwaitReceipt(
         return ReceiptAt(topic, id, offset);
       },
   };
-  return ReceiptWait::Begin(std::move(sources), std::string(topic), offset,
+  return ReceiptWait::Begin(gate_, std::move(sources),
+                            {std::string(topic), std::string(event_id), offset},
                             std::max(Duration(0), Duration(deadline - parts_.clock.Monotonic())),
                             executor, std::move(done));
 }
@@ -301,8 +293,11 @@ void Engine::Drain(Duration timeout) {
   for (const auto& subscription : all) subscription->StartDrain();
   for (const auto& subscription : all) subscription->WaitUntilIdle(until);
   for (const auto& subscription : all) {
-    subscription->CloseMembers(
-        {ErrorCode::kUnavailable, "The server is shutting down; reconnect.", {}, "DRAINING"});
+    subscription->CloseMembers(Draining());
+    if (const auto status = subscription->SaveNow(); !status) {
+      LogError("cannot save a subscription's state",
+               {{"subscription", subscription->name()}, {"error", status.error()}});
+    }
   }
 }
 
@@ -310,22 +305,19 @@ void Engine::Stop() {
   std::lock_guard changes(changes_);
   if (stopped_) return;
   stopped_ = true;
-  Drain(Duration(0));
   refresh_.reset();
-  for (const auto& subscription : All()) subscription->Stop(false);
-  {
-    std::lock_guard lock(sweep_->mutex);
-    sweep_->stopped = true;
+  gate_->Close();
+  for (const auto& subscription : All()) {
+    subscription->StartDrain();
+    subscription->CloseMembers(Draining());
+    subscription->Stop(false);
   }
-  cores_.at(0).Post([sweep = sweep_] { sweep->timer.Cancel(); });
+  saver_.Stop();
 }
 
 void Engine::ArmSweep() {
-  Executor& executor = cores_.at(0);
-  executor.Post([this, &executor, sweep = sweep_] {
-    sweep->timer = executor.PostAfter(kReceiptSweep, [this, sweep] {
-      std::lock_guard lock(sweep->mutex);
-      if (sweep->stopped) return;
+  parts_.saver.Post([this] {
+    sweep_ = parts_.saver.PostAfter(kReceiptSweep, [this] {
       SweepReceipts();
       ArmSweep();
     });

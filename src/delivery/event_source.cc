@@ -193,6 +193,13 @@ class FeedSource final : public EventSource {
 
 }  // namespace
 
+Result<const SourceRun*> EventFinder::Find(uint64_t sequence) {
+  if (!last_ || sequence < last_->first || sequence >= last_->end()) {
+    POSTROAD_ASSIGN(last_, source_.At(sequence));
+  }
+  return last_ ? &*last_ : nullptr;
+}
+
 std::unique_ptr<EventSource> MakeEventSource(journal::Journal& journal, store::Store& store,
                                              const TopicSelector& topics) {
   const std::string_view single = topics.SingleTopic();

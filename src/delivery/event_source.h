@@ -51,6 +51,19 @@ class EventSource {
   virtual Result<std::optional<uint64_t>> SequenceOf(std::string_view topic, Offset offset) = 0;
 };
 
+// Finds events one after another, reading each run once for the events of it that come in a row.
+class EventFinder {
+ public:
+  explicit EventFinder(EventSource& source) : source_(source) {}
+  // The run from an event at or before `sequence` on; null if retention took it. Valid until the
+  // next call.
+  Result<const SourceRun*> Find(uint64_t sequence);
+
+ private:
+  EventSource& source_;
+  std::optional<SourceRun> last_;
+};
+
 std::unique_ptr<EventSource> MakeEventSource(journal::Journal& journal, store::Store& store,
                                              const TopicSelector& topics);
 

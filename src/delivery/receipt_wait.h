@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -16,19 +17,42 @@ namespace postroad::delivery {
 class ReceiptWait : public std::enable_shared_from_this<ReceiptWait> {
  public:
   using Done = std::move_only_function<void(Receipt, bool timed_out)>;
+  // Valid until the gate is closed.
   struct Sources {
     std::function<std::vector<std::shared_ptr<Subscription>>()> subscriptions;
     std::function<Receipt()> receipt;
   };
+  // Through it a wait looks at the engine, which may stop while there are waits.
+  class Gate {
+   public:
+    // Returns when nobody looks any more.
+    void Close() {
+      std::unique_lock lock(mutex_);
+      open_ = false;
+    }
 
-  // Calls `done` on `executor` once, unless the handle is destroyed before.
-  static std::unique_ptr<journal::Wait> Begin(Sources sources, std::string topic, Offset offset,
-                                              Duration timeout, Executor& executor, Done done);
+   private:
+    friend class ReceiptWait;
+    std::shared_mutex mutex_;
+    bool open_ = true;
+  };
+  struct Which {
+    std::string topic;
+    std::string event_id;
+    Offset offset;
+  };
 
-  ReceiptWait(Sources sources, std::string topic, Offset offset, Executor& executor, Done done)
-      : sources_(std::move(sources)),
-        topic_(std::move(topic)),
-        offset_(offset),
+  // Calls `done` on `executor` once, unless the handle is destroyed before. Once the engine stops,
+  // as if timed out, with a receipt that names no subscription.
+  static std::unique_ptr<journal::Wait> Begin(std::shared_ptr<Gate> gate, Sources sources,
+                                              Which which, Duration timeout, Executor& executor,
+                                              Done done);
+
+  ReceiptWait(std::shared_ptr<Gate> gate, Sources sources, Which which, Executor& executor,
+              Done done)
+      : gate_(std::move(gate)),
+        sources_(std::move(sources)),
+        which_(std::move(which)),
         executor_(executor),
         done_(std::move(done)) {}
 
@@ -40,14 +64,16 @@ class ReceiptWait : public std::enable_shared_from_this<ReceiptWait> {
   };
 
   void Look();
-  void Finish(bool timed_out);
+  void WatchAll();
+  void TimeOut();
+  void Finish(Receipt receipt, bool timed_out);
   void Cancel();
   void Unwatch();
-  void LookLater(Duration delay);
+  Receipt Unknown() const;
 
-  Sources sources_;
-  const std::string topic_;
-  const Offset offset_;
+  const std::shared_ptr<Gate> gate_;
+  const Sources sources_;
+  const Which which_;
   Executor& executor_;
   Done done_;  // empty once called or cancelled
   std::vector<Watching> watching_;

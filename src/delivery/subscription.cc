@@ -134,35 +134,25 @@ Status Subscription::Seek(Start start, Timestamp time, Offset offset) {
   Status status;
   {
     Lock lock(mutex_);
-    ++generation_;
+    RestartAt(at, calls);
     origin_ = at;
-    state_.Reset(at);
-    runs_.clear();
-    dying_.clear();
-    receipts_unsaved_.clear();
-    buried_ahead_.clear();
-    while (!attempts_.empty()) Forget(attempts_.begin()->first);
-    resends_loaded_ = 0;
-    while (!watched_.empty()) CallWatchers(watched_.begin()->first, calls);
     status = Save(lock, true);
-  }
-  POSTROAD_TRY(status);
-  std::set<uint64_t> resending;  // those that were with a member
-  for (uint64_t after = 0;;) {
-    POSTROAD_ASSIGN(const auto letters, ScanDeadLetters(after, 1000));
-    for (const SavedDeadLetter& dead : letters) {
-      after = dead.letter.id;
-      if (dead.letter.resending) resending.insert(dead.letter.id);
-    }
-    if (letters.size() < 1000) break;
-  }
-  {
-    Lock lock(mutex_);
-    resends_waiting_.merge(resending);
   }
   for (auto& call : calls) call();
   Kick();
-  return {};
+  return status;
+}
+
+void Subscription::RestartAt(uint64_t at, Calls& calls) {
+  ++generation_;
+  state_.Reset(at);
+  runs_.clear();
+  dying_.clear();
+  buried_ahead_.clear();
+  while (!attempts_.empty()) Forget(attempts_.begin()->first);
+  resends_waiting_.merge(resends_loaded_);
+  resends_loaded_.clear();
+  while (!watched_.empty()) CallWatchers(watched_.begin()->first, calls);
 }
 
 SubscriptionSettings Subscription::settings() const {
@@ -195,13 +185,17 @@ SubscriptionInfo Subscription::Info() {
   return info;
 }
 
-std::unique_ptr<Member> Subscription::Join(const MemberOptions& options, Executor& executor,
-                                           MemberSink& sink) {
+Result<std::unique_ptr<Member>> Subscription::Join(const MemberOptions& options, Executor& executor,
+                                                   MemberSink& sink) {
   auto link = std::make_shared<MemberLink>(executor, sink);
   std::shared_ptr<MemberLink> replaced;
   std::unique_ptr<Member> handle;
   {
     Lock lock(mutex_);
+    if (stopped_ || draining_) {
+      return Fail(ErrorCode::kUnavailable, "The server is shutting down; reconnect.", {},
+                  "DRAINING");
+    }
     for (MemberIndex i = 0; i < members_.size() && !options.client_id.empty(); ++i) {
       if (!members_[i].link || members_[i].client_id != options.client_id) continue;
       replaced = std::exchange(members_[i], {}).link;
@@ -247,80 +241,6 @@ void Subscription::Leave(MemberIndex member, uint64_t generation) {
   Kick();
 }
 
-Result<std::optional<SubscriptionReceipt>> Subscription::ReceiptOf(std::string_view topic,
-                                                                   Offset offset) {
-  Lock lock(mutex_);
-  if (!definition_.settings.topics.Matches(topic)) return std::nullopt;
-  const std::shared_ptr<EventSource> source = source_;
-  lock.unlock();
-  POSTROAD_ASSIGN(const auto sequence, source->SequenceOf(topic, offset));
-  POSTROAD_ASSIGN(const auto saved,
-                  parts_.store.Get(store::Table::kReceipts, ReceiptKey(topic, offset, name_)));
-  POSTROAD_ASSIGN(const auto run, sequence ? source->At(*sequence)
-                                           : Result<std::optional<SourceRun>>(std::nullopt));
-  lock.lock();
-  if (!sequence || *sequence < origin_) return std::nullopt;
-  SubscriptionReceipt receipt{.subscription = name_};
-  const auto recorded = std::ranges::find(receipts_unsaved_, *sequence, &PendingReceipt::sequence);
-  std::optional<SavedReceipt> known;
-  if (saved) {
-    POSTROAD_ASSIGN(known, DecodeReceipt(*saved));
-  }
-  if (recorded != receipts_unsaved_.end()) known = recorded->receipt;
-  if (const Slot* slot = state_.Find(*sequence)) {
-    receipt.attempts = slot->failures;
-    const auto attempts = attempts_.find(*sequence);
-    if (attempts != attempts_.end() && !attempts->second.empty()) {
-      receipt.reason = attempts->second.back().reason;
-    }
-    receipt.state = slot->state == SlotState::kInFlight ? ReceiptState::kSent
-                    : slot->failures > 0                ? ReceiptState::kRetrying
-                                                        : ReceiptState::kStored;
-    if (slot->state == SlotState::kInFlight) ++receipt.attempts;
-    return receipt;
-  }
-  if (*sequence >= state_.read_end()) return receipt;  // kStored
-  if (known) {
-    receipt.state = known->state;
-    receipt.attempts = known->attempts;
-    receipt.settled_at = known->settled_at;
-    receipt.reason = std::move(known->reason);
-    receipt.reply = std::move(known->reply);
-    return receipt;
-  }
-  EventView event;
-  const bool filtered = run && !definition_.settings.filter.Empty() &&
-                        ParseRecord(run->records.front(), event) &&
-                        !definition_.settings.filter.Matches(event);
-  receipt.state = filtered ? ReceiptState::kFiltered : ReceiptState::kAcked;
-  receipt.attempts = filtered ? 0 : 1;
-  return receipt;
-}
-
-Result<bool> Subscription::Watch(std::string_view topic, Offset offset,
-                                 std::move_only_function<void()> settled, uint64_t& ticket) {
-  const auto source = [&] {
-    Lock lock(mutex_);
-    return definition_.settings.topics.Matches(topic) ? source_ : nullptr;
-  }();
-  if (!source) return false;
-  POSTROAD_ASSIGN(const auto sequence, source->SequenceOf(topic, offset));
-  if (!sequence) return false;
-  Lock lock(mutex_);
-  if (stopped_ || *sequence < origin_) return false;
-  if (state_.Find(*sequence) == nullptr && *sequence < state_.read_end()) return false;
-  ticket = next_ticket_++;
-  watched_.emplace(*sequence, Watched{ticket, std::move(settled)});
-  state_.ReportAll(true);
-  return true;
-}
-
-void Subscription::Unwatch(uint64_t ticket) {
-  Lock lock(mutex_);
-  std::erase_if(watched_, [&](const auto& watched) { return watched.second.ticket == ticket; });
-  state_.ReportAll(!watched_.empty());
-}
-
 void Subscription::StartDrain() {
   Lock lock(mutex_);
   draining_ = true;
@@ -345,6 +265,12 @@ void Subscription::CloseMembers(const Error& reason) {
   for (const auto& link : links) MemberLink::Close(link, reason);
 }
 
+Status Subscription::SaveNow() {
+  Lock lock(mutex_);
+  if (stopped_) return {};
+  return Save(lock, true);
+}
+
 void Subscription::Stop(bool deleted) {
   Calls calls;
   {
@@ -353,6 +279,7 @@ void Subscription::Stop(bool deleted) {
     stopped_ = true;
     // Nothing of this may be at the journal or store when those go.
     if (!executor_.RunsHere()) idle_.wait(lock, [&] { return !busy_; });
+    idle_.wait(lock, [&] { return !saving_; });
     while (!watched_.empty()) CallWatchers(watched_.begin()->first, calls);
     if (!deleted) {
       if (auto status = Save(lock, true); !status) {
@@ -366,9 +293,9 @@ void Subscription::Stop(bool deleted) {
   executor_.Post([self = shared_from_this()] {
     self->wait_.reset();
     self->timer_.Cancel();
-    self->save_timer_.Cancel();
     self->retry_timer_.Cancel();
   });
+  parts_.saver.Post([self = shared_from_this()] { self->save_timer_.Cancel(); });
 }
 
 }  // namespace postroad::delivery

@@ -29,6 +29,7 @@ struct DeliveryParts {
   store::Store& store;
   Clock& clock;
   Metrics& metrics;
+  Executor& saver;  // writes states to the store, which may block
 };
 
 // What an event's settlement looked like, for those who await it.
@@ -56,7 +57,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   SubscriptionSettings settings() const;
   const std::string& name() const { return name_; }
 
-  std::unique_ptr<Member> Join(const MemberOptions& options, Executor& executor, MemberSink& sink);
+  Result<std::unique_ptr<Member>> Join(const MemberOptions& options, Executor& executor,
+                                       MemberSink& sink);
   // Of a member that may be gone already.
   void AddCredit(MemberIndex member, uint64_t generation, uint64_t events);
   std::vector<SettleFailure> Settle(MemberIndex member, uint64_t generation,
@@ -80,6 +82,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   // Waits until nothing is in flight; false at the deadline.
   bool WaitUntilIdle(std::chrono::steady_clock::time_point until);
   void CloseMembers(const Error& reason);
+  // Writes what changed, durably.
+  Status SaveNow();
   // Ends it; tasks that are still queued do nothing. Saves the state, synced, unless deleted.
   void Stop(bool deleted);
 
@@ -94,13 +98,10 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
     uint64_t sequence = 0;
     std::string reason;
   };
-  struct Outbound {
-    std::shared_ptr<MemberLink> link;
-    std::vector<Delivery> deliveries;
-  };
-  struct Late {  // an assignment whose record has to be read first
+  // An assignment on its way; nothing in it yet if its record has to be read first.
+  struct Outgoing {
     Assignment assignment;
-    uint64_t generation = 0;
+    std::optional<Delivery> delivery;
   };
   using Lock = std::unique_lock<std::mutex>;
 
@@ -119,20 +120,31 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void Pump();
   bool PumpOnce(Lock& lock);
   bool FetchMore(Lock& lock);
-  bool Take(Fetched fetched);
+  bool Take(Fetched fetched, Calls& calls);
   void IngestRun(SourceRun run);
   bool LoadResends(Lock& lock);
   bool AssignReady(Lock& lock);
-  void DeliverLate(Lock& lock, const std::vector<Late>& late);
+  // Reads what is not at hand; false if the assignments are void by now.
+  bool ReadLate(Lock& lock, std::vector<Outgoing>& outgoing);
   // The delivery; nothing if the event is lost to retention.
-  Result<std::optional<Delivery>> ReadLate(EventSource& source, const Assignment& assignment);
+  Result<std::optional<Delivery>> ReadOne(EventFinder& finder, const Assignment& assignment);
+  void LoseLate(uint64_t sequence, Calls& calls);
+  static void HandOver(std::vector<Outgoing> outgoing,
+                       const std::vector<std::shared_ptr<MemberLink>>& links);
   const SourceRun* RunOf(uint64_t sequence) const;
   void ForgetRuns();
   void ArmTimer();
   // Says so, and tries again in a while.
   void RetryLater(std::string_view what, const Error& error);
+  // Everything begins again at `at`; dead letters being sent again are sent once more.
+  void RestartAt(uint64_t at, Calls& calls);
   void ExpireDue();
   void SetGauges();
+
+  // subscription_receipts.cc
+  static Result<bool> FilteredOut(EventSource& source, const EventFilter& filter,
+                                  uint64_t sequence);
+  SubscriptionReceipt ReceiptNow(uint64_t sequence) const;
 
   // subscription_settlements.cc
   std::optional<Error> Apply(MemberIndex member, Settlement& settlement);
@@ -143,9 +155,22 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // subscription_dead.cc
   void BuryDying(Lock& lock);
-  Result<std::optional<SavedDeadLetter>> MakeDeadLetter(EventSource& source, const Dying& dying,
+  Result<std::optional<SavedDeadLetter>> MakeDeadLetter(EventFinder& finder, const Dying& dying,
                                                         std::vector<Attempt> attempts);
-  void Buried(const std::vector<Dying>& dying, uint64_t generation, const Status& status);
+  // One commit of what dies, and what is lost already.
+  struct Burial {
+    std::vector<Dying> dying;
+    std::vector<Dying> lost;  // to retention
+    std::vector<Dying> left;  // for another time
+    uint64_t generation = 0;
+    journal::Batch batch;
+    Status status;  // of reading them
+  };
+  Burial PrepareBurial(std::vector<Dying> dying, std::vector<std::vector<Attempt>> attempts,
+                       EventSource& source, uint64_t generation, uint64_t first_id);
+  void Buried(const Burial& burial, const Status& status);
+  void CountBuried(const Burial& burial);
+  void SettleBuried(const Dying& dying, bool dead, Calls& calls);
   Result<std::vector<SavedDeadLetter>> ScanDeadLetters(uint64_t after, size_t limit);
   Result<SavedDeadLetter> ReadDeadLetter(uint64_t id);
   // Those that `id` names, or all; `change` says what to write, or nothing to leave one as it is.
@@ -157,9 +182,11 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void MarkDirty();
   SavedState Snapshot() const;
   Status Save(Lock& lock, bool sync);
-  void AddReceipt(EventSource& source, const PendingReceipt& pending,
+  void AddReceipt(EventFinder& finder, const PendingReceipt& pending,
                   std::vector<store::Mutation>& out);
+  void SaveOnTime();
   void Restore(const SavedState& saved);
+  Status ClampToLog(SavedState& saved);
   Status LoadFailures();
   Status LoadDeadLetters(const SavedState& saved);
 
@@ -192,22 +219,24 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   uint64_t next_dead_letter_ = 1;
   uint64_t dead_letters_ = 0;
   std::set<uint64_t> resends_waiting_;  // dead letters to be sent again, not yet in the state
-  uint64_t resends_loaded_ = 0;
-  std::set<uint64_t> buried_ahead_;  // dead letters of events that the saved state did not know
+  std::set<uint64_t> resends_loaded_;   // those that are in the state
+  std::set<uint64_t> buried_ahead_;     // dead letters of events that the saved state did not know
   std::map<uint64_t, std::string> replies_;  // of acks in the settlements at hand
-  std::vector<PendingReceipt> receipts_unsaved_;
+  std::vector<PendingReceipt> receipts_unsaved_, receipts_saving_;
 
   std::multimap<uint64_t, Watched> watched_;  // by sequence
   uint64_t next_ticket_ = 1;
 
   std::vector<store::Mutation> unsaved_;  // beside the state itself
   bool dirty_ = false, save_armed_ = false;
+  bool saving_ = false;  // one at a time, or an older state could be written over a newer one
 
   std::atomic<bool> kicked_{false};
   // Touched on the executor only.
   journal::WaitPtr wait_;
-  Executor::Timer timer_, save_timer_, retry_timer_;
+  Executor::Timer timer_, retry_timer_;
   std::optional<MonotonicTime> armed_;
+  Executor::Timer save_timer_;  // touched on the saver only
 };
 
 }  // namespace postroad::delivery

@@ -12,6 +12,7 @@ namespace postroad::delivery {
 namespace {
 
 constexpr size_t kBurialsAtOnce = 256;
+constexpr size_t kBurialBytes = 1 << 20;  // of one batch, when it has at least one
 constexpr size_t kScanAtOnce = 1000;
 
 store::Mutation PutDeadLetter(const SavedDeadLetter& dead) {
@@ -26,9 +27,10 @@ std::string HeaderText(std::string text) {
 }
 
 // The copy for "_dead/<subscription>": the event, and in its headers where it comes from and why.
-void AppendCopy(const DeadLetter& letter, std::string& body) {
+// False if the record is none.
+bool AppendCopy(const DeadLetter& letter, std::string& body) {
   EventView event;
-  if (!ParseRecord(letter.record, event)) return;
+  if (!ParseRecord(letter.record, event)) return false;
   const std::string offset = std::to_string(letter.offset.value());
   const std::string attempts =
       std::to_string(letter.attempts.empty() ? 0 : letter.attempts.back().number);
@@ -39,6 +41,7 @@ void AppendCopy(const DeadLetter& letter, std::string& body) {
   event.headers.emplace_back("postroad-dead-attempts", attempts);
   event.deliver_at.reset();
   AppendToBody(event, body);
+  return true;
 }
 
 }  // namespace
@@ -47,50 +50,69 @@ void Subscription::BuryDying(Lock& lock) {
   if (burying_ || dying_.empty()) return;
   burying_ = true;
   const size_t count = std::min(dying_.size(), kBurialsAtOnce);
-  std::vector<Dying> taken(dying_.begin(), dying_.begin() + static_cast<ptrdiff_t>(count));
+  std::vector<Dying> taken(std::make_move_iterator(dying_.begin()),
+                           std::make_move_iterator(dying_.begin() + static_cast<ptrdiff_t>(count)));
   dying_.erase(dying_.begin(), dying_.begin() + static_cast<ptrdiff_t>(count));
-  const uint64_t generation = generation_;
   std::vector<std::vector<Attempt>> attempts;
   for (const Dying& dying : taken) {
     const auto found = attempts_.find(dying.sequence);
     attempts.push_back(found == attempts_.end() ? std::vector<Attempt>() : found->second);
   }
   const std::shared_ptr<EventSource> source = source_;
-  uint64_t next_id = next_dead_letter_;
+  const uint64_t generation = generation_;
+  const uint64_t first_id = next_dead_letter_;
   next_dead_letter_ += count;
   lock.unlock();
-  journal::Batch batch{.internal = true};
-  journal::Chunk chunk{.topic = "_dead/" + name_};
-  Status status;
-  for (size_t i = 0; i < count && status; ++i) {
-    auto dead = MakeDeadLetter(*source, taken[i], std::move(attempts[i]));
-    if (!dead) {
-      status = Fail(std::move(dead).error());
-    } else if (*dead) {
-      SavedDeadLetter& saved = **dead;
-      if (saved.letter.id == 0) saved.letter.id = next_id++;
-      if (taken[i].sequence < kResendBit) saved.generation = generation;
-      AppendCopy(saved.letter, chunk.body);
-      ++chunk.count;
-      batch.mutations.push_back(PutDeadLetter(saved));
-    }
-  }
-  const auto done = [self = shared_from_this(), taken = std::move(taken),
-                     generation](const Status& result) { self->Buried(taken, generation, result); };
-  if (!status || chunk.count == 0) {
-    executor_.Post([done, status] { done(status); });
+  auto burial = std::make_shared<Burial>(
+      PrepareBurial(std::move(taken), std::move(attempts), *source, generation, first_id));
+  if (burial->batch.mutations.empty()) {
+    executor_.Post([self = shared_from_this(), burial] { self->Buried(*burial, burial->status); });
   } else {
-    chunk.fingerprints.assign(chunk.count, 0);
-    batch.chunks.push_back(std::move(chunk));
-    parts_.journal.Post(std::move(batch), [done](Result<journal::BatchResult> result) {
-      done(result ? Status() : Fail(std::move(result).error()));
+    parts_.journal.Post(std::move(burial->batch), [self = shared_from_this(),
+                                                   burial](Result<journal::BatchResult> result) {
+      self->Buried(*burial, result ? Status() : Fail(std::move(result).error()));
     });
   }
   lock.lock();
 }
 
+// As many as fit one batch; what is left over, or could not be read, has to be tried again.
+Subscription::Burial Subscription::PrepareBurial(std::vector<Dying> dying,
+                                                 std::vector<std::vector<Attempt>> attempts,
+                                                 EventSource& source, uint64_t generation,
+                                                 uint64_t first_id) {
+  Burial burial{.generation = generation, .batch = {.internal = true}};
+  journal::Chunk chunk{.topic = "_dead/" + name_};
+  EventFinder finder(source);
+  for (size_t i = 0; i < dying.size(); ++i) {
+    if (!burial.status || chunk.body.size() > kBurialBytes) {
+      burial.left.push_back(std::move(dying[i]));
+      continue;
+    }
+    auto dead = MakeDeadLetter(finder, dying[i], std::move(attempts[i]));
+    if (!dead) {
+      burial.status = Fail(std::move(dead).error());
+      burial.left.push_back(std::move(dying[i]));
+    } else if (!*dead) {
+      burial.lost.push_back(std::move(dying[i]));
+    } else {
+      SavedDeadLetter& saved = **dead;
+      if (saved.letter.id == 0) {
+        saved.letter.id = first_id + i;
+        saved.generation = generation;
+      }
+      chunk.count += AppendCopy(saved.letter, chunk.body) ? 1 : 0;
+      burial.batch.mutations.push_back(PutDeadLetter(saved));
+      burial.dying.push_back(std::move(dying[i]));
+    }
+  }
+  chunk.fingerprints.assign(chunk.count, 0);
+  if (chunk.count > 0) burial.batch.chunks.push_back(std::move(chunk));
+  return burial;
+}
+
 // Nothing if the event is lost to retention.
-Result<std::optional<SavedDeadLetter>> Subscription::MakeDeadLetter(EventSource& source,
+Result<std::optional<SavedDeadLetter>> Subscription::MakeDeadLetter(EventFinder& finder,
                                                                     const Dying& dying,
                                                                     std::vector<Attempt> attempts) {
   SavedDeadLetter dead;
@@ -101,12 +123,13 @@ Result<std::optional<SavedDeadLetter>> Subscription::MakeDeadLetter(EventSource&
     dead = *std::move(before);
     dead.letter.resending = false;
   } else {
-    POSTROAD_ASSIGN(const auto run, source.At(dying.sequence));
-    if (!run) return std::nullopt;
+    POSTROAD_ASSIGN(const SourceRun* const run, finder.Find(dying.sequence));
+    if (run == nullptr) return std::nullopt;
+    const uint64_t index = dying.sequence - run->first;
     dead.letter.subscription = name_;
     dead.letter.topic = *run->topic;
-    dead.letter.offset = run->first_offset;
-    dead.letter.record = std::string(run->records.front());
+    dead.letter.offset = run->first_offset + index;
+    dead.letter.record = std::string(run->records[index]);
     dead.sequence = dying.sequence;
   }
   dead.letter.died = parts_.clock.Now();
@@ -124,49 +147,58 @@ Result<std::optional<SavedDeadLetter>> Subscription::MakeDeadLetter(EventSource&
   return dead;
 }
 
-void Subscription::Buried(const std::vector<Dying>& dying, uint64_t generation,
-                          const Status& status) {
+// On the journal's completions, or the executor.
+void Subscription::Buried(const Burial& burial, const Status& status) {
   Calls calls;
   {
     Lock lock(mutex_);
     burying_ = false;
-    if (stopped_ || generation != generation_) return;
-    if (!status) {
-      LogError("cannot store dead letters; trying again",
-               {{"subscription", name_}, {"error", status.error()}});
-      dying_.insert(dying_.begin(), dying.begin(), dying.end());
-      executor_.Post([self = shared_from_this()] {
-        Lock again(self->mutex_);
-        if (!self->stopped_) {
-          self->retry_timer_ = self->executor_.PostAfter(std::chrono::milliseconds(500),
-                                                         [weak = self->weak_from_this()] {
-                                                           if (const auto me = weak.lock())
-                                                             me->Pump();
-                                                         });
-        }
-      });
-      return;
-    }
-    for (const Dying& each : dying) {
-      const auto found = attempts_.find(each.sequence);
-      const uint32_t attempts =
-          found == attempts_.end() || found->second.empty() ? 1 : found->second.back().number;
-      state_.DeadStored(each.sequence);
-      Forget(each.sequence);
-      metrics_.dead.Add();
-      if (each.sequence >= kResendBit) {
-        --resends_loaded_;
-        continue;
+    if (stopped_) return;
+    if (status) CountBuried(burial);
+    if (generation_ == burial.generation) {
+      auto& again = burial.left;
+      dying_.insert(dying_.begin(), again.begin(), again.end());
+      if (status) {
+        for (const Dying& each : burial.dying) SettleBuried(each, true, calls);
+      } else {
+        dying_.insert(dying_.begin(), burial.dying.begin(), burial.dying.end());
       }
-      ++dead_letters_;
-      receipts_unsaved_.push_back(
-          {each.sequence, {ReceiptState::kDead, attempts, parts_.clock.Now(), each.reason, {}}});
-      CallWatchers(each.sequence, calls);
+      for (const Dying& each : burial.lost) SettleBuried(each, false, calls);
+      MarkDirty();
     }
-    MarkDirty();
   }
   for (auto& call : calls) call();
-  Kick();
+  const Status& problem = status ? burial.status : status;
+  if (problem) return Kick();
+  executor_.Post([self = shared_from_this(), error = problem.error()] {
+    self->RetryLater("cannot store dead letters", error);
+  });
+}
+
+void Subscription::CountBuried(const Burial& burial) {
+  for (const Dying& each : burial.dying) {
+    metrics_.dead.Add();
+    if (each.sequence < kResendBit) ++dead_letters_;  // one that died again was counted before
+  }
+}
+
+// It is settled now: as a dead letter, or because retention took it before it could become one.
+void Subscription::SettleBuried(const Dying& dying, bool dead, Calls& calls) {
+  const auto found = attempts_.find(dying.sequence);
+  const uint32_t attempts =
+      found == attempts_.end() || found->second.empty() ? 1 : found->second.back().number;
+  state_.DeadStored(dying.sequence);
+  Forget(dying.sequence);
+  if (!dead) metrics_.lost.Add();
+  if (dying.sequence >= kResendBit) {
+    resends_loaded_.erase(dying.sequence & ~kResendBit);
+    return;
+  }
+  if (dead) {
+    receipts_unsaved_.push_back(
+        {dying.sequence, {ReceiptState::kDead, attempts, parts_.clock.Now(), dying.reason, {}}});
+  }
+  CallWatchers(dying.sequence, calls);
 }
 
 Result<std::vector<SavedDeadLetter>> Subscription::ScanDeadLetters(uint64_t after, size_t limit) {
@@ -247,7 +279,7 @@ Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
   Lock changes(changes_);
   {
     Lock lock(mutex_);
-    if (resends_waiting_.size() + resends_loaded_ >= kMaxResending) {
+    if (resends_waiting_.size() + resends_loaded_.size() >= kMaxResending) {
       return Fail(ErrorCode::kResourceExhausted,
                   "Too many dead letters are being sent again already.", {}, "TOO_MANY_RESENDS");
     }
@@ -281,10 +313,8 @@ Result<uint64_t> Subscription::DropDeadLetters(std::optional<uint64_t> id) {
   Lock lock(mutex_);
   for (const uint64_t each : ids) {
     resends_waiting_.erase(each);
-    if (state_.Drop(each | kResendBit)) {
-      --resends_loaded_;
-      Forget(each | kResendBit);
-    }
+    resends_loaded_.erase(each);
+    if (state_.Drop(each | kResendBit)) Forget(each | kResendBit);
   }
   dead_letters_ -= std::min<uint64_t>(dead_letters_, ids.size());
   return dropped;

@@ -70,30 +70,31 @@ bool Subscription::FetchMore(Lock& lock) {
     return false;
   }
   const bool nothing = fetched->runs.empty() && fetched->next == from;
-  const bool gone = fetched->topic_id == 0;
-  if (Take(*std::move(fetched))) return true;
-  if (nothing) {
-    wait_ =
-        source->WaitBeyond(gone && topic_id_ != 0 ? 0 : from, executor_, [weak = weak_from_this()] {
-          if (const auto self = weak.lock()) self->Pump();
-        });
+  Calls calls;
+  const bool more = Take(*std::move(fetched), calls);
+  if (!more && nothing) {
+    wait_ = source->WaitBeyond(from, executor_, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Pump();
+    });
   }
-  return false;
+  if (!calls.empty()) {
+    lock.unlock();
+    for (auto& call : calls) call();
+    lock.lock();
+  }
+  return more;
 }
 
 // True if there may be more to fetch at once.
-bool Subscription::Take(Fetched fetched) {
-  if (fetched.topic_id != 0 && fetched.topic_id != topic_id_) {
-    const bool another = topic_id_ != 0;
+bool Subscription::Take(Fetched fetched, Calls& calls) {
+  if (fetched.topic_id != topic_id_) {
+    const bool gone = topic_id_ != 0;
     topic_id_ = fetched.topic_id;
     MarkDirty();
-    if (another) {  // deleted and made anew: its offsets begin again
-      LogWarn("a subscription's topic was made anew", {{"subscription", name_}});
-      ++generation_;
+    if (gone) {  // deleted, and maybe made anew: its offsets begin again
+      LogWarn("a subscription's topic was deleted", {{"subscription", name_}});
+      RestartAt(0, calls);
       origin_ = 0;
-      state_.Reset(0);
-      runs_.clear();
-      dying_.clear();
       return true;
     }
   }
@@ -134,63 +135,90 @@ bool Subscription::AssignReady(Lock& lock) {
   state_.Assign(parts_.clock.Monotonic(), kMostAtOnce, assignments);
   if (assignments.empty()) return false;
   MarkDirty();
-  std::vector<Outbound> out(members_.size());
-  std::vector<Late> late;
+  std::vector<Outgoing> outgoing(assignments.size());
   const SourceRun* run = nullptr;
-  for (const Assignment& assignment : assignments) {
+  size_t late = 0, repeats = 0;
+  for (size_t i = 0; i < assignments.size(); ++i) {
+    const Assignment& assignment = outgoing[i].assignment = assignments[i];
     if (run == nullptr || assignment.sequence < run->first || assignment.sequence >= run->end()) {
       run = RunOf(assignment.sequence);
     }
-    if (assignment.attempt > 1) metrics_.redelivered.Add();
+    repeats += assignment.attempt > 1;
     if (run == nullptr) {
-      late.push_back({assignment, generation_});
-      continue;
+      ++late;
+    } else {
+      outgoing[i].delivery = ToDelivery(assignment, *run);
     }
-    out[assignment.member].deliveries.push_back(ToDelivery(assignment, *run));
-  }
-  metrics_.delivered.Add(static_cast<double>(assignments.size()));
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (!out[i].deliveries.empty())
-      MemberLink::Deliver(members_[i].link, std::move(out[i].deliveries));
   }
   ForgetRuns();
-  if (!late.empty()) DeliverLate(lock, late);
+  std::vector<std::shared_ptr<MemberLink>> links(members_.size());
+  for (const Assignment& each : assignments) links[each.member] = members_[each.member].link;
+  metrics_.delivered.Add(static_cast<double>(assignments.size()));
+  if (repeats > 0) metrics_.redelivered.Add(static_cast<double>(repeats));
+  // A member gets its events in the order in which they were given to it: an ack up to one must not
+  // settle another that it has not seen. So what must be read first holds up the rest.
+  if (late == 0 || ReadLate(lock, outgoing)) HandOver(std::move(outgoing), links);
   return true;
 }
 
-// Of repeats and of what waited long: their runs are read again.
-void Subscription::DeliverLate(Lock& lock, const std::vector<Late>& late) {
-  std::vector<std::shared_ptr<MemberLink>> links;
-  for (const Late& each : late) links.push_back(members_[each.assignment.member].link);
-  const std::shared_ptr<EventSource> source = source_;
-  for (size_t i = 0; i < late.size(); ++i) {
-    const uint64_t sequence = late[i].assignment.sequence;
-    lock.unlock();
-    auto delivery = ReadLate(*source, late[i].assignment);
-    lock.lock();
-    if (stopped_ || generation_ != late[i].generation) return;
-    if (!delivery) {
-      state_.Return(sequence);
-      RetryLater("cannot read an event to deliver it again", delivery.error());
-    } else if (!*delivery) {
-      state_.Lost(sequence);
-      Forget(sequence);
-      metrics_.lost.Add();
-      LogWarn("retention took an event before it was settled",
-              {{"subscription", name_}, {"sequence", sequence}});
-    } else {
-      std::vector<Delivery> one;
-      one.push_back(**std::move(delivery));
-      MemberLink::Deliver(links[i], std::move(one));
-    }
+void Subscription::HandOver(std::vector<Outgoing> outgoing,
+                            const std::vector<std::shared_ptr<MemberLink>>& links) {
+  std::vector<std::vector<Delivery>> batches(links.size());
+  for (Outgoing& each : outgoing) {
+    if (each.delivery) batches[each.assignment.member].push_back(*std::move(each.delivery));
+  }
+  for (size_t i = 0; i < links.size(); ++i) {
+    if (!batches[i].empty()) MemberLink::Deliver(links[i], std::move(batches[i]));
   }
 }
 
-Result<std::optional<Delivery>> Subscription::ReadLate(EventSource& source,
-                                                       const Assignment& assignment) {
+// Of repeats and of what waited long: their runs are read again.
+bool Subscription::ReadLate(Lock& lock, std::vector<Outgoing>& outgoing) {
+  const std::shared_ptr<EventSource> source = source_;
+  const uint64_t generation = generation_;
+  std::vector<std::pair<uint64_t, Error>> failed;
+  std::vector<uint64_t> lost;
+  lock.unlock();
+  EventFinder finder(*source);
+  for (Outgoing& each : outgoing) {
+    if (each.delivery) continue;
+    auto delivery = ReadOne(finder, each.assignment);
+    if (!delivery) {
+      failed.emplace_back(each.assignment.sequence, std::move(delivery).error());
+    } else if (!*delivery) {
+      lost.push_back(each.assignment.sequence);
+    } else {
+      each.delivery = **std::move(delivery);
+    }
+  }
+  Calls calls;
+  lock.lock();
+  if (stopped_ || generation_ != generation) return false;
+  for (const auto& [sequence, error] : failed) state_.Return(sequence);
+  if (!failed.empty()) RetryLater("cannot read events to deliver them again", failed[0].second);
+  for (const uint64_t sequence : lost) LoseLate(sequence, calls);
+  if (calls.empty()) return true;
+  lock.unlock();
+  for (auto& call : calls) call();
+  lock.lock();
+  return !stopped_ && generation_ == generation;
+}
+
+void Subscription::LoseLate(uint64_t sequence, Calls& calls) {
+  state_.Lost(sequence);
+  Forget(sequence);
+  CallWatchers(sequence, calls);
+  resends_loaded_.erase(sequence & ~kResendBit);
+  metrics_.lost.Add();
+  LogWarn("retention took an event before it was settled",
+          {{"subscription", name_}, {"sequence", sequence}});
+}
+
+Result<std::optional<Delivery>> Subscription::ReadOne(EventFinder& finder,
+                                                      const Assignment& assignment) {
   if (assignment.sequence < kResendBit) {
-    POSTROAD_ASSIGN(const auto run, source.At(assignment.sequence));
-    if (!run) return std::nullopt;
+    POSTROAD_ASSIGN(const SourceRun* const run, finder.Find(assignment.sequence));
+    if (run == nullptr) return std::nullopt;
     return ToDelivery(assignment, *run);
   }
   auto dead = ReadDeadLetter(assignment.sequence & ~kResendBit);
@@ -219,7 +247,8 @@ void Subscription::ForgetRuns() {
 }
 
 bool Subscription::LoadResends(Lock& lock) {
-  if (draining_ || resends_waiting_.empty() || resends_loaded_ >= kResendWindow) return false;
+  if (draining_ || resends_waiting_.empty() || resends_loaded_.size() >= kResendWindow)
+    return false;
   const uint64_t id = *resends_waiting_.begin();
   const uint64_t generation = generation_;
   lock.unlock();
@@ -235,7 +264,7 @@ bool Subscription::LoadResends(Lock& lock) {
   EventView event;
   const uint64_t key = ParseRecord(dead->letter.record, event) ? KeyOf(event) : 0;
   state_.IngestResend(id | kResendBit, key);
-  ++resends_loaded_;
+  resends_loaded_.insert(id);
   return true;
 }
 

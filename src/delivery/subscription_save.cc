@@ -22,24 +22,23 @@ void Subscription::MarkDirty() {
   dirty_ = true;
   if (save_armed_ || stopped_) return;
   save_armed_ = true;
-  executor_.Post([self = shared_from_this()] {
-    self->save_timer_ = self->executor_.PostAfter(kSaveInterval, [weak = self->weak_from_this()] {
-      const auto me = weak.lock();
-      if (!me) return;
-      Lock lock(me->mutex_);
-      me->save_armed_ = false;
-      if (me->stopped_ || !me->dirty_) return;
-      me->busy_ = true;
-      auto status = me->Save(lock, false);
-      me->busy_ = false;
-      me->idle_.notify_all();
-      if (!status) {
-        LogError("cannot save a subscription's state",
-                 {{"subscription", me->name_}, {"error", status.error()}});
-        me->MarkDirty();
-      }
-    });
+  parts_.saver.Post([self = shared_from_this()] {
+    self->save_timer_ =
+        self->parts_.saver.PostAfter(kSaveInterval, [weak = self->weak_from_this()] {
+          if (const auto me = weak.lock()) me->SaveOnTime();
+        });
   });
+}
+
+void Subscription::SaveOnTime() {
+  Lock lock(mutex_);
+  save_armed_ = false;
+  if (stopped_ || !dirty_) return;
+  const auto status = Save(lock, false);
+  if (status) return;
+  LogError("cannot save a subscription's state; trying again",
+           {{"subscription", name_}, {"error", status.error()}});
+  MarkDirty();
 }
 
 SavedState Subscription::Snapshot() const {
@@ -64,35 +63,50 @@ SavedState Subscription::Snapshot() const {
 
 // The store is written with the lock released; what changes meanwhile is for the next save.
 Status Subscription::Save(Lock& lock, bool sync) {
+  idle_.wait(lock, [&] { return !saving_; });
+  saving_ = true;
   dirty_ = false;
   std::vector<Mutation> mutations = std::exchange(unsaved_, {});
   for (const uint64_t sequence : std::exchange(failures_unsaved_, {})) {
     mutations.push_back({Mutation::Kind::kPut, Table::kSubscriptions, FailureKey(name_, sequence),
                          EncodeAttempts(attempts_[sequence])});
   }
-  mutations.push_back(
-      {Mutation::Kind::kPut, Table::kSubscriptions, StateKey(name_), EncodeState(Snapshot())});
-  const std::vector<PendingReceipt> receipts = std::exchange(receipts_unsaved_, {});
+  const SavedState state = Snapshot();
+  receipts_saving_ = std::exchange(receipts_unsaved_, {});
+  const std::vector<PendingReceipt> receipts = receipts_saving_;
   const std::shared_ptr<EventSource> source = source_;
   lock.unlock();
-  for (const PendingReceipt& receipt : receipts) AddReceipt(*source, receipt, mutations);
+  EventFinder finder(*source);
+  for (const PendingReceipt& receipt : receipts) AddReceipt(finder, receipt, mutations);
+  mutations.push_back(
+      {Mutation::Kind::kPut, Table::kSubscriptions, StateKey(name_), EncodeState(state)});
   auto status = parts_.store.Write(mutations, sync);
   lock.lock();
+  receipts_saving_.clear();
   if (!status) {
-    // The state is made anew next time; what is not part of it is kept.
-    std::erase_if(mutations, [&](const Mutation& m) { return m.key == StateKey(name_); });
+    mutations.pop_back();  // the state is made anew next time; the rest is kept
     unsaved_.insert(unsaved_.begin(), std::make_move_iterator(mutations.begin()),
                     std::make_move_iterator(mutations.end()));
     dirty_ = true;
   }
+  saving_ = false;
+  idle_.notify_all();
   return status;
 }
 
-void Subscription::AddReceipt(EventSource& source, const PendingReceipt& pending,
+void Subscription::AddReceipt(EventFinder& finder, const PendingReceipt& pending,
                               std::vector<Mutation>& out) {
-  const auto run = source.At(pending.sequence);
-  if (!run || !*run) return;  // gone, and with it what a receipt could be asked of
-  const std::string key = ReceiptKey(*(*run)->topic, (*run)->first_offset, name_);
+  std::string key;
+  if (pending.sequence >= kResendBit) {
+    const auto dead = ReadDeadLetter(pending.sequence & ~kResendBit);
+    if (!dead) return;
+    key = ReceiptKey(dead->letter.topic, dead->letter.offset, name_);
+  } else {
+    const auto run = finder.Find(pending.sequence);
+    if (!run || *run == nullptr) return;  // gone, and with it what a receipt could be asked of
+    const uint64_t index = pending.sequence - (*run)->first;
+    key = ReceiptKey(*(*run)->topic, (*run)->first_offset + index, name_);
+  }
   out.push_back({Mutation::Kind::kPut, Table::kReceipts, key, EncodeReceipt(pending.receipt)});
   out.push_back({Mutation::Kind::kPut, Table::kReceipts,
                  ReceiptAgeKey(pending.receipt.settled_at, key), key});
@@ -127,10 +141,25 @@ Status Subscription::Load() {
                 "Subscription '" + name_ + "' has no settled-state; run `postroad store check`.",
                 {}, "STORE_CORRUPT");
   }
-  POSTROAD_ASSIGN(const SavedState saved, DecodeState(*bytes));
+  POSTROAD_ASSIGN(SavedState saved, DecodeState(*bytes));
+  POSTROAD_TRY(ClampToLog(saved));
   Restore(saved);
   POSTROAD_TRY(LoadFailures());
   return LoadDeadLetters(saved);
+}
+
+// The log may end before what was read of it: a memory topic after a power cut, a topic deleted.
+// Then numbers up to there will be given to other events, which have to be delivered.
+Status Subscription::ClampToLog(SavedState& saved) {
+  POSTROAD_ASSIGN(const uint64_t end, source_->End());
+  if (saved.end <= end || saved.end == saved.origin) return {};
+  LogWarn("a subscription goes back to where its topics end now",
+          {{"subscription", name_}, {"from", saved.end}, {"to", end}});
+  saved.end = end;
+  saved.origin = std::min(saved.origin, end);
+  ++saved.generation;  // dead letters of those numbers are of other events
+  std::erase_if(saved.unsettled, [&](const SavedEvent& event) { return event.sequence >= end; });
+  return {};
 }
 
 void Subscription::Restore(const SavedState& saved) {

@@ -136,21 +136,23 @@ void Subscription::CallWatchers(uint64_t sequence, Calls& calls) {
 void Subscription::AfterSettled(Calls& calls) {
   const Timestamp now = parts_.clock.Now();
   for (const SettledEvent& event : state_.TakeSettled()) {
+    // While one event is watched all are told of here; only what is worth it is kept.
+    const bool resent = event.sequence >= kResendBit;
+    const bool watched = !resent && watched_.contains(event.sequence);
+    if (event.failures == 0 && !watched && !resent) continue;
     Forget(event.sequence);
-    if (event.sequence >= kResendBit) {
-      unsaved_.push_back({store::Mutation::Kind::kDelete,
-                          store::Table::kDeadLetters,
-                          DeadLetterKey(name_, event.sequence & ~kResendBit),
-                          {}});
-      --resends_loaded_;
-      --dead_letters_;
-      continue;
-    }
     std::string reply;
     if (auto node = replies_.extract(event.sequence)) reply = std::move(node.mapped());
     receipts_unsaved_.push_back(
         {event.sequence, {ReceiptState::kAcked, event.failures + 1, now, {}, std::move(reply)}});
-    CallWatchers(event.sequence, calls);
+    if (watched) CallWatchers(event.sequence, calls);
+    if (!resent) continue;
+    resends_loaded_.erase(event.sequence & ~kResendBit);
+    --dead_letters_;
+    unsaved_.push_back({store::Mutation::Kind::kDelete,
+                        store::Table::kDeadLetters,
+                        DeadLetterKey(name_, event.sequence & ~kResendBit),
+                        {}});
   }
   for (auto& [sequence, reply] : replies_) {
     receipts_unsaved_.push_back({sequence, {ReceiptState::kAcked, 1, now, {}, std::move(reply)}});

@@ -1,5 +1,6 @@
 #include "journal/journal.h"
 
+#include <limits>
 #include <pthread.h>
 
 #include <algorithm>
@@ -150,6 +151,9 @@ Status JournalImpl::DeleteTopic(std::string_view name) {
     POSTROAD_ASSIGN(const store::TopicInfo info, store_.FindTopic(name));
     POSTROAD_TRY(store_.DeleteTopic(name));
     tail_.DropTopic(info.id);
+    // Its readers look again, since a new topic of this name begins at 0.
+    const WaitRegistry::Grown all{name, Offset(std::numeric_limits<uint64_t>::max())};
+    waits_->Wake({&all, 1}, FeedPosition(0));
     return {};
   });
 }

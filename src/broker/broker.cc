@@ -28,15 +28,14 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
                                    "Posted events that wait for their deliver_at.")),
       refused(metrics.GetCounter("postroad_posts_refused_total",
                                  "Batches that the journal refused (overload, no room, drain).")),
-      post_seconds(metrics.GetHistogram("postroad_post_seconds",
-                                        "From a checked batch to its being stored.",
-                                        LatencyBounds())),
-      streams{.events = metrics.GetCounter("postroad_stream_events_total",
-                                           "Events given to streams."),
-              .bytes = metrics.GetCounter("postroad_stream_bytes_total",
-                                          "Bytes of records given to streams."),
-              .gaps = metrics.GetCounter("postroad_stream_gaps_total",
-                                         "Gaps told to streams: events lost to retention.")} {}
+      post_seconds(metrics.GetHistogram(
+          "postroad_post_seconds", "From a checked batch to its being stored.", LatencyBounds())),
+      streams{
+          .events = metrics.GetCounter("postroad_stream_events_total", "Events given to streams."),
+          .bytes = metrics.GetCounter("postroad_stream_bytes_total",
+                                      "Bytes of records given to streams."),
+          .gaps = metrics.GetCounter("postroad_stream_gaps_total",
+                                     "Gaps told to streams: events lost to retention.")} {}
 
 Broker::Impl::Impl(journal::Journal& journal, delivery::DeliveryEngine& delivery,
                    store::Store& store, Clock& clock, Metrics& metrics)
@@ -181,8 +180,10 @@ Status CheckReplacement(Event& event, std::string_view topic, std::string_view i
   event.topic = topic;
   POSTROAD_TRY(CheckEvent(ViewOf(event), field));
   if (EncodeRecord(ViewOf(event)).size() > settings.max_event_bytes) {
-    return Fail(Error{ErrorCode::kInvalidArgument, "the event is larger than its topic allows",
-                      path, "EVENT_TOO_LARGE",
+    return Fail(Error{ErrorCode::kInvalidArgument,
+                      "the event is larger than its topic allows",
+                      path,
+                      "EVENT_TOO_LARGE",
                       {{"limit_bytes", std::to_string(settings.max_event_bytes)}}});
   }
   return {};

@@ -128,8 +128,8 @@ class Broker {
 
   // --- Dead letters. ---
   Result<Page<delivery::DeadLetter>> ListDeadLetters(const Principal& principal,
-                                                     std::string_view subscription,
-                                                     uint64_t after, size_t limit);
+                                                     std::string_view subscription, uint64_t after,
+                                                     size_t limit);
   Result<delivery::DeadLetter> EditDeadLetter(const Principal& principal,
                                               std::string_view subscription, uint64_t id,
                                               Event event);

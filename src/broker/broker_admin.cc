@@ -14,8 +14,7 @@ constexpr size_t kMaxTopicsScanned = 20'000;
 // Whether the caller has anything to do with this topic.
 bool MaySee(const Principal& principal, std::string_view topic) {
   return principal.May(auth::Right::kRead, topic) ||
-         principal.May(auth::Right::kAdminister, topic) ||
-         principal.May(auth::Right::kPost, topic);
+         principal.May(auth::Right::kAdminister, topic) || principal.May(auth::Right::kPost, topic);
 }
 
 Result<uint64_t> DirectoryBytes(const std::string& directory) {
@@ -112,8 +111,7 @@ Result<journal::Scheduled> Broker::ChangeScheduled(const Principal& principal,
   Event changed = event ? *std::move(event) : old.ToEvent();
   if (!changed.time) changed.time = old.time;
   changed.deliver_at = waiting.due;  // so that who reads it sees when it was due at last
-  POSTROAD_TRY(
-      CheckReplacement(changed, topic, id, impl_->journal.rules().For(topic), "event"));
+  POSTROAD_TRY(CheckReplacement(changed, topic, id, impl_->journal.rules().For(topic), "event"));
   waiting.record = EncodeRecord(ViewOf(changed));
   POSTROAD_TRY(impl_->journal.ChangeScheduled(topic, id, due, waiting.record));
   return waiting;

@@ -27,8 +27,7 @@ Result<SubscriptionSeen> Broker::PrepareJoin(const Principal& principal,
   }
   POSTROAD_TRY(delivery::CheckSettings(*request.create, "create"));
   POSTROAD_TRY(principal.CheckAll(Right::kRead, request.create->topics));
-  POSTROAD_ASSIGN(auto made,
-                  CreateSubscription(principal, request.subscription, *request.create));
+  POSTROAD_ASSIGN(auto made, CreateSubscription(principal, request.subscription, *request.create));
   return SubscriptionSeen{.created = true, .settings = std::move(made.settings)};
 }
 

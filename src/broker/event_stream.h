@@ -57,7 +57,7 @@ struct StreamSpec {
 // Events of one topic out of one stored run.
 struct StreamRun {
   std::shared_ptr<const std::string> topic;
-  Offset first;             // of the first event
+  Offset first;  // of the first event
   uint32_t count = 0;
   std::vector<Offset> offsets;  // each event's, where the filter left some out; else empty
   // The events as a body (core/event.h), in one or more pieces, views of `owner`.
@@ -83,9 +83,10 @@ struct StreamBatch {
   std::optional<EpochChange> epoch_changed;
   std::vector<StreamGap> gaps;
   std::vector<StreamRun> runs;
-  std::string cursor;      // where to go on after all of the above
-  bool caught_up = false;  // once: everything that was there when the stream was opened has been given
-  bool end = false;        // stop_at_end: there will be no more
+  std::string cursor;  // where to go on after all of the above
+  bool caught_up =
+      false;         // once: everything that was there when the stream was opened has been given
+  bool end = false;  // stop_at_end: there will be no more
   // Nothing to tell: wait for more. The cursor may have moved (a filter, other topics).
   bool Empty() const {
     return !epoch_changed && gaps.empty() && runs.empty() && !caught_up && !end;

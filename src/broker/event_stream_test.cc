@@ -75,12 +75,14 @@ class EventStreamTest : public ::testing::Test {
     ADD_FAILURE() << "the stream does not come to its end";
     return seen;
   }
-  std::vector<std::string> ReadFrom(StreamSpec spec) { return ReadAll(*MustOpen(std::move(spec))).all; }
+  std::vector<std::string> ReadFrom(StreamSpec spec) {
+    return ReadAll(*MustOpen(std::move(spec))).all;
+  }
 
   journal::JournalHouse house{[] {
     journal::JournalOptions options;
-    options.rules = journal::TopicRules({{.pattern = *TopicPattern::Parse("short", "pattern"),
-                                          .retention_count = 2}});
+    options.rules = journal::TopicRules(
+        {{.pattern = *TopicPattern::Parse("short", "pattern"), .retention_count = 2}});
     return options;
   }()};
   StreamRegistry registry{house.metrics};
@@ -171,12 +173,10 @@ TEST_F(EventStreamTest, RefusesCursorsThatAreNotItsOwn) {
 TEST_F(EventStreamTest, RefusesPositionsBeyondTheEnd) {
   house.MustPost("t", {{"a"}});
   const Epoch epoch = house.journal->TopicEpoch("t");
-  const std::string beyond =
-      EncodeCursor(TopicCursor{epoch, Offset(2), TopicCursorHash("t")});
+  const std::string beyond = EncodeCursor(TopicCursor{epoch, Offset(2), TopicCursorHash("t")});
   EXPECT_EQ(Open(Spec({"t"}, FromCursor{beyond})).error().code, ErrorCode::kOutOfRange);
   EXPECT_EQ(Open(Spec({"t"}, FromOffset{Offset(2)})).error().code, ErrorCode::kOutOfRange);
-  const std::string feed =
-      EncodeCursor(FeedCursor{house.journal->FeedEpoch(), {FeedPosition(2)}});
+  const std::string feed = EncodeCursor(FeedCursor{house.journal->FeedEpoch(), {FeedPosition(2)}});
   EXPECT_EQ(Open(Spec({"*"}, FromCursor{feed})).error().code, ErrorCode::kOutOfRange);
   EXPECT_EQ(Open(Spec({"*"}, FromOffset{Offset(0)})).error().field, "offset");
 }

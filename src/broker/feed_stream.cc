@@ -108,10 +108,9 @@ Result<bool> FeedStream::AddRun(const journal::FeedRun& feed, size_t& budget, St
     return true;
   }
   if (!batch.runs.empty() && feed.run->body.size() > budget) return false;
-  POSTROAD_ASSIGN(RunSlice slice, SliceRun(feed.run, {.from = from,
-                                                      .to = to,
-                                                      .budget = budget,
-                                                      .filter = &spec().filter}));
+  POSTROAD_ASSIGN(
+      RunSlice slice,
+      SliceRun(feed.run, {.from = from, .to = to, .budget = budget, .filter = &spec().filter}));
   set_next(begin + (slice.next - from));
   budget -= std::min(budget, slice.run.bytes);
   if (slice.run.count > 0) {

@@ -11,8 +11,11 @@ namespace postroad::broker {
 namespace {
 
 Error TooLarge(std::string field, std::string message, std::string reason, uint64_t limit) {
-  return Error{ErrorCode::kInvalidArgument, std::move(message), std::move(field),
-               std::move(reason), {{"limit_bytes", std::to_string(limit)}}};
+  return Error{ErrorCode::kInvalidArgument,
+               std::move(message),
+               std::move(field),
+               std::move(reason),
+               {{"limit_bytes", std::to_string(limit)}}};
 }
 
 // The record in a body's entry of this size: without tag and length.
@@ -38,8 +41,10 @@ std::string PostBuilder::Field(std::string_view name) const {
 
 Status PostBuilder::Add(EventView& event) {
   if (size() == kMaxPostEvents) {
-    return Fail(Error{ErrorCode::kInvalidArgument, "a batch has at most 10,000 events; send several",
-                      std::string(defaults_.field), "BATCH_TOO_LARGE",
+    return Fail(Error{ErrorCode::kInvalidArgument,
+                      "a batch has at most 10,000 events; send several",
+                      std::string(defaults_.field),
+                      "BATCH_TOO_LARGE",
                       {{"limit_events", std::to_string(kMaxPostEvents)}}});
   }
   if (size() == 0 || event.topic != topic_) POSTROAD_TRY(EnterTopic(event.topic));
@@ -47,9 +52,8 @@ Status PostBuilder::Add(EventView& event) {
   FillIn(event);
   POSTROAD_TRY(CheckEvent(event, Field()));
   if (event.payload.size() > settings_.max_event_bytes) {
-    return Fail(TooLarge(Field("payload"),
-                         "the event is larger than its topic allows", "EVENT_TOO_LARGE",
-                         settings_.max_event_bytes));
+    return Fail(TooLarge(Field("payload"), "the event is larger than its topic allows",
+                         "EVENT_TOO_LARGE", settings_.max_event_bytes));
   }
   const bool future = event.deliver_at && *event.deliver_at > now_;
   POSTROAD_TRY(future ? AddToSchedule(event, id_made) : AddToChunk(event, id_made));
@@ -124,9 +128,8 @@ Status PostBuilder::CountBytes(size_t record_bytes) {
   }
   post_.bytes_ += record_bytes;
   if (post_.bytes_ > kMaxPostBytes && size() > 0) {
-    return Fail(TooLarge(std::string(defaults_.field),
-                         "a batch has at most 8 MiB; send several", "BATCH_TOO_LARGE",
-                         kMaxPostBytes));
+    return Fail(TooLarge(std::string(defaults_.field), "a batch has at most 8 MiB; send several",
+                         "BATCH_TOO_LARGE", kMaxPostBytes));
   }
   return {};
 }

@@ -50,8 +50,8 @@ class PendingPost {
 
 // What a post's request says beside its events.
 struct PostDefaults {
-  std::string_view traceparent;  // given to events that have no such header; empty: none
-  bool keep_ids = false;         // needed for Broker::PostAndAwait
+  std::string_view traceparent;       // given to events that have no such header; empty: none
+  bool keep_ids = false;              // needed for Broker::PostAndAwait
   std::string_view field = "events";  // how errors call the list of events
 };
 
@@ -84,7 +84,7 @@ class PostBuilder {
   const PostDefaults defaults_;
   std::string topic_;  // of the event before; settings_ are its
   journal::TopicSettings settings_;
-  std::string id_;     // room for the id of the event at hand
+  std::string id_;  // room for the id of the event at hand
   PendingPost post_;
 };
 

@@ -12,8 +12,7 @@ class ChunkWalk {
  public:
   explicit ChunkWalk(const journal::ChunkResult& chunk) : chunk_(&chunk) {}
   void Place(uint32_t index, PostResult& result) {
-    if (duplicates_ < chunk_->duplicates.size() &&
-        chunk_->duplicates[duplicates_].index == index) {
+    if (duplicates_ < chunk_->duplicates.size() && chunk_->duplicates[duplicates_].index == index) {
       result.offset = chunk_->duplicates[duplicates_].first;
       result.duplicate = true;
       ++duplicates_;

@@ -10,10 +10,10 @@ namespace postroad::broker {
 namespace {
 
 std::unexpected<Error> Malformed(const store::Run& run) {
-  return Fail(ErrorCode::kDataLoss,
-              "a stored run is malformed (topic " + std::to_string(run.topic.value()) +
-                  ", offset " + std::to_string(run.first.value()) +
-                  "); stop the server and run `postroad store check`");
+  return Fail(ErrorCode::kDataLoss, "a stored run is malformed (topic " +
+                                        std::to_string(run.topic.value()) + ", offset " +
+                                        std::to_string(run.first.value()) +
+                                        "); stop the server and run `postroad store check`");
 }
 
 // Takes events one by one into a slice, joining what lies side by side.

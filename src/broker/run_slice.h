@@ -9,9 +9,9 @@
 namespace postroad::broker {
 
 struct SliceRequest {
-  Offset from;         // within the run
-  Offset to;           // exclusive; the run's end if beyond it
-  size_t budget = 0;   // of records' bytes; the first event is given in any case
+  Offset from;        // within the run
+  Offset to;          // exclusive; the run's end if beyond it
+  size_t budget = 0;  // of records' bytes; the first event is given in any case
   const EventFilter* filter = nullptr;
 };
 struct RunSlice {

@@ -33,7 +33,9 @@ class StreamBase : public EventStream {
 
   Result<StreamBatch> Next() final;
   journal::WaitPtr WaitForMore(Executor& executor, Task task) final;
-  void OnEnded(Executor& executor, Task task) final { control_->OnEnded(executor, std::move(task)); }
+  void OnEnded(Executor& executor, Task task) final {
+    control_->OnEnded(executor, std::move(task));
+  }
   std::string Cursor() const final;
 
  protected:

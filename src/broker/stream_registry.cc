@@ -67,8 +67,8 @@ Status StreamRegistry::Add(const std::string& client,
   }
   if (older) {
     replaced_.Add();
-    older->End({ErrorCode::kAborted, "a newer stream of the same client_id took over", "",
-                "REPLACED"});
+    older->End(
+        {ErrorCode::kAborted, "a newer stream of the same client_id took over", "", "REPLACED"});
   }
   return {};
 }

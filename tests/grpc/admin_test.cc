@@ -155,8 +155,7 @@ TEST_F(AdminGrpc, SubscriptionSettingsAreCheckedByField) {
       {"settings.topics", [](auto& s) { s.clear_topics(); }},
       {"settings.max_in_flight", [](auto& s) { s.set_max_in_flight(1'000'001); }},
       {"settings.ack_deadline", [](auto& s) { s.mutable_ack_deadline()->set_nanos(1); }},
-      {"settings.retry_schedule[0]",
-       [](auto& s) { s.add_retry_schedule()->set_seconds(-1); }},
+      {"settings.retry_schedule[0]", [](auto& s) { s.add_retry_schedule()->set_seconds(-1); }},
       {"settings.start_time", [](auto& s) { s.set_start(v1::START_POSITION_TIME); }},
   };
   for (const Case& c : cases) {

@@ -113,8 +113,9 @@ TEST_F(PostGrpc, BadInputNamesTheFieldAndStoresNothing) {
   add("over-long topic", "events[1].topic",
       [](auto& r) { r.mutable_events(1)->set_topic(std::string(256, 't')); });
   add("wildcard", "events[0].topic", [](auto& r) { r.mutable_events(0)->set_topic("user/*"); });
-  add("system topic", "events[1].topic", [](auto& r) { r.mutable_events(1)->set_topic("_x"); })
-      .reason = "SYSTEM_TOPIC";
+  add("system topic", "events[1].topic", [](auto& r) {
+    r.mutable_events(1)->set_topic("_x");
+  }).reason = "SYSTEM_TOPIC";
   add("over-long id", "events[1].id",
       [](auto& r) { r.mutable_events(1)->set_id(std::string(256, 'i')); });
   add("over-long key", "events[1].key",
@@ -125,9 +126,9 @@ TEST_F(PostGrpc, BadInputNamesTheFieldAndStoresNothing) {
       [](auto& r) { r.mutable_events(1)->mutable_deliver_at()->set_seconds(99'999'999'999); });
   add("absurd nanos", "events[1].time",
       [](auto& r) { r.mutable_events(1)->mutable_time()->set_nanos(-1); });
-  add("event too large", "events[1].payload",
-      [](auto& r) { r.mutable_events(1)->set_payload(std::string((1 << 20) + 1, 'x')); })
-      .reason = "EVENT_TOO_LARGE";
+  add("event too large", "events[1].payload", [](auto& r) {
+    r.mutable_events(1)->set_payload(std::string((1 << 20) + 1, 'x'));
+  }).reason = "EVENT_TOO_LARGE";
   add("too many events", "events", [](auto& r) {
     for (int i = 0; i < 10'000; ++i) r.add_events()->set_topic("good");
   }).reason = "BATCH_TOO_LARGE";
@@ -140,8 +141,7 @@ TEST_F(PostGrpc, BadInputNamesTheFieldAndStoresNothing) {
   add("too many search keys", "events[1].search_keys", [](auto& r) {
     for (int i = 0; i < 17; ++i) r.mutable_events(1)->add_search_keys("k");
   });
-  add("unknown wait_for", "wait_for",
-      [](auto& r) { r.set_wait_for(static_cast<v1::WaitFor>(7)); });
+  add("unknown wait_for", "wait_for", [](auto& r) { r.set_wait_for(static_cast<v1::WaitFor>(7)); });
   add("no wait_timeout", "wait_timeout", [](auto& r) { r.set_wait_for(v1::WAIT_FOR_ACKED); });
   add("negative wait_timeout", "wait_timeout", [](auto& r) {
     r.set_wait_for(v1::WAIT_FOR_ACKED);

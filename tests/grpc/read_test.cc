@@ -151,8 +151,7 @@ TEST_F(ReadGrpc, TellsGapsAndEpochs) {
   Reading::Add(response, ids);
   EXPECT_EQ(ids, (Strings{"short=d", "short=e"}));
 
-  request.set_cursor(
-      EncodeCursor(TopicCursor{Epoch(1), Offset(7), TopicCursorHash("short")}));
+  request.set_cursor(EncodeCursor(TopicCursor{Epoch(1), Offset(7), TopicCursorHash("short")}));
   Reading other(*stub, request);
   ASSERT_TRUE(other.Next(response));
   EXPECT_EQ(response.epoch_changed().old_epoch(), "0000000000000001");
@@ -232,9 +231,8 @@ TEST_F(ReadGrpc, HonoursTheCallersDeadline) {
   while (stream->Read(&response)) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(Eventually([&] {
-    return server.metrics().GetGauge("postroad_streams_open", "").Value() == 0;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return server.metrics().GetGauge("postroad_streams_open", "").Value() == 0; }));
 }
 
 TEST_F(ReadGrpc, CancelledCallsAreForgotten) {

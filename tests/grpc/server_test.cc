@@ -62,7 +62,8 @@ TEST(ServerGrpc, ReflectsItsServices) {
   grpc::Slice flat;
   ASSERT_TRUE(answer.DumpToSingleSlice(&flat).ok());
   const std::string text(reinterpret_cast<const char*>(flat.begin()), flat.size());
-  for (const char* service : {"postroad.v1.Postroad", "postroad.v1.Admin", "grpc.health.v1.Health"}) {
+  for (const char* service :
+       {"postroad.v1.Postroad", "postroad.v1.Admin", "grpc.health.v1.Health"}) {
     EXPECT_NE(text.find(service), std::string::npos) << service;
   }
   stream->WritesDone();
@@ -71,10 +72,8 @@ TEST(ServerGrpc, ReflectsItsServices) {
 
 std::unique_ptr<auth::Authenticator> Keys() {
   const auto pattern = *TopicPattern::Parse("mine/*", "pattern");
-  return *auth::StaticKeys({{.name = "ada",
-                             .secret = "correct-horse-battery",
-                             .post = {pattern},
-                             .read = {pattern}}});
+  return *auth::StaticKeys(
+      {{.name = "ada", .secret = "correct-horse-battery", .post = {pattern}, .read = {pattern}}});
 }
 
 grpc::StatusCode PostWith(v1::Postroad::Stub& stub, const char* name, const std::string& value,
@@ -188,17 +187,24 @@ TEST(ServerGrpc, StopsWithCallsUnderWay) {
   TestServer server;
   auto stub = v1::Postroad::NewStub(server.NewChannel());
   grpc::ClientContext context;
-  SetDeadline(context);
+  SetDeadline(context, std::chrono::seconds(90));
   auto posting = stub->PostStream(&context);
   posting->Write(Batch("t", {"a"}));
   v1::PostResponse response;
   ASSERT_TRUE(posting->Read(&response));
   Reading reading(*stub, From({"t"}));
   reading.WaitForStart();
+  grpc::ClientContext idle_context;
+  SetDeadline(idle_context, std::chrono::seconds(90));
+  auto idle = stub->Subscribe(&idle_context);  // has not joined
+  idle->WaitForInitialMetadata();
   server.broker().Drain(std::chrono::seconds(1));
-  server.server().Stop(std::chrono::seconds(20));
-  // Both were told before the server's patience ended.
+  const auto begin = std::chrono::steady_clock::now();
+  server.server().Stop(std::chrono::seconds(60));
+  // All were told before the server's patience ended.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(50));
   EXPECT_EQ(View(posting->Finish()).reason, "DRAINING");
+  EXPECT_EQ(View(idle->Finish()).reason, "DRAINING");
   EXPECT_EQ(View(reading.Finish()).reason, "DRAINING");
 }
 
@@ -210,9 +216,8 @@ TEST(ServerGrpc, ManyConnectionsComeAndGo) {
     reading->WaitForStart();
     if (i % 2 == 0) reading->Cancel();  // the others just go
   }
-  EXPECT_TRUE(Eventually([&] {
-    return server.metrics().GetGauge("postroad_streams_open", "").Value() == 0;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return server.metrics().GetGauge("postroad_streams_open", "").Value() == 0; }));
   auto stub = v1::Postroad::NewStub(server.NewChannel());
   MustPost(*stub, Batch("t", {"a"}));
 }

@@ -53,12 +53,12 @@ class TestServer {
     cores_ = std::make_unique<CorePool>(options_.cores);
     metrics_ = std::make_unique<Metrics>();
     store_ = Must(store::OpenRocksStore({.directory = directory_ + "/data"}));
-    journal_ = Must(journal::Journal::Open(*store_, options_.journal, SystemClock(),
-                                           cores_->at(0), *metrics_));
-    delivery_ = Must(delivery::DeliveryEngine::Open(*journal_, *store_, *cores_, SystemClock(),
-                                                    *metrics_));
-    broker_ = std::make_unique<broker::Broker>(*journal_, *delivery_, *store_, SystemClock(),
-                                               *metrics_);
+    journal_ = Must(
+        journal::Journal::Open(*store_, options_.journal, SystemClock(), cores_->at(0), *metrics_));
+    delivery_ =
+        Must(delivery::DeliveryEngine::Open(*journal_, *store_, *cores_, SystemClock(), *metrics_));
+    broker_ =
+        std::make_unique<broker::Broker>(*journal_, *delivery_, *store_, SystemClock(), *metrics_);
     gateway::GrpcOptions grpc = options_.grpc;
     if (grpc.listen.empty()) grpc.listen.push_back({.address = "127.0.0.1:0"});
     server_ = Must(gateway::GrpcServer::Start(grpc, *broker_, *authenticator_, *cores_,

@@ -42,7 +42,8 @@ void AdminCall::Answer(Result<std::string> answer) {
 }
 
 void AwaitReceiptCall::Started() {
-  if (auto awaiting = Await(); !awaiting) FinishWith(awaiting.error());
+  if (auto awaiting = Await(); !awaiting) return FinishWith(awaiting.error());
+  WatchDrain();
 }
 
 Status AwaitReceiptCall::Await() {

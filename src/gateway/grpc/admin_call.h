@@ -14,8 +14,8 @@
 namespace postroad::gateway {
 
 // From the request's bytes to the response's. Blocks.
-using AdminWork = std::function<Result<std::string>(Gateway&, const auth::Principal&,
-                                                    std::string_view request)>;
+using AdminWork =
+    std::function<Result<std::string>(Gateway&, const auth::Principal&, std::string_view request)>;
 
 class AdminCall final : public Call<grpc::ServerUnaryReactor> {
  public:

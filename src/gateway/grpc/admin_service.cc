@@ -116,9 +116,9 @@ Result<v1::ScheduledEvent> ChangeScheduled(Gateway& gateway, const Principal& ca
   if (request.has_event()) {
     POSTROAD_ASSIGN(event, FromProto(request.event(), "event"));
   }
-  POSTROAD_ASSIGN(const auto changed,
-                  gateway.broker.ChangeScheduled(caller, request.topic(), request.id(), due,
-                                                 std::move(event)));
+  POSTROAD_ASSIGN(
+      const auto changed,
+      gateway.broker.ChangeScheduled(caller, request.topic(), request.id(), due, std::move(event)));
   return ToProto(changed);
 }
 
@@ -156,9 +156,8 @@ Result<v1::DeadLetter> EditDeadLetter(Gateway& gateway, const Principal& caller,
                                       const v1::EditDeadLetterRequest& request) {
   if (!request.has_event()) return Invalid("event", "is needed: the new contents");
   POSTROAD_ASSIGN(Event event, FromProto(request.event(), "event"));
-  POSTROAD_ASSIGN(const auto letter,
-                  gateway.broker.EditDeadLetter(caller, request.subscription(), request.id(),
-                                                std::move(event)));
+  POSTROAD_ASSIGN(const auto letter, gateway.broker.EditDeadLetter(caller, request.subscription(),
+                                                                   request.id(), std::move(event)));
   return ToProto(letter);
 }
 
@@ -169,8 +168,8 @@ std::optional<uint64_t> IdOf(const Request& request) {
 
 Result<v1::ResendDeadLettersResponse> ResendDeadLetters(
     Gateway& gateway, const Principal& caller, const v1::ResendDeadLettersRequest& request) {
-  POSTROAD_ASSIGN(const uint64_t resent, gateway.broker.ResendDeadLetters(
-                                             caller, request.subscription(), IdOf(request)));
+  POSTROAD_ASSIGN(const uint64_t resent,
+                  gateway.broker.ResendDeadLetters(caller, request.subscription(), IdOf(request)));
   v1::ResendDeadLettersResponse response;
   response.set_resent(resent);
   return response;
@@ -178,8 +177,8 @@ Result<v1::ResendDeadLettersResponse> ResendDeadLetters(
 
 Result<v1::DropDeadLettersResponse> DropDeadLetters(Gateway& gateway, const Principal& caller,
                                                     const v1::DropDeadLettersRequest& request) {
-  POSTROAD_ASSIGN(const uint64_t dropped, gateway.broker.DropDeadLetters(
-                                              caller, request.subscription(), IdOf(request)));
+  POSTROAD_ASSIGN(const uint64_t dropped,
+                  gateway.broker.DropDeadLetters(caller, request.subscription(), IdOf(request)));
   v1::DropDeadLettersResponse response;
   response.set_dropped(dropped);
   return response;
@@ -191,8 +190,8 @@ Result<v1::Receipt> GetReceipt(Gateway& gateway, const Principal& caller,
                                const v1::GetReceiptRequest& request) {
   std::optional<Offset> offset;
   if (request.has_offset()) offset = Offset(request.offset());
-  POSTROAD_ASSIGN(const auto receipt, gateway.broker.GetReceipt(caller, request.topic(),
-                                                                request.event_id(), offset));
+  POSTROAD_ASSIGN(const auto receipt,
+                  gateway.broker.GetReceipt(caller, request.topic(), request.event_id(), offset));
   return ToProto(receipt);
 }
 
@@ -204,8 +203,7 @@ Result<v1::BackupResponse> Backup(Gateway& gateway, const Principal& caller,
   return response;
 }
 
-Result<v1::Stats> GetStats(Gateway& gateway, const Principal& caller,
-                           const v1::GetStatsRequest&) {
+Result<v1::Stats> GetStats(Gateway& gateway, const Principal& caller, const v1::GetStatsRequest&) {
   POSTROAD_ASSIGN(const auto stats, gateway.broker.Stats(caller));
   v1::Stats response = ToProto(stats);
   response.set_version(gateway.options.version);
@@ -250,10 +248,10 @@ AdminService::AdminService(Gateway& gateway) : RawService(gateway, "postroad.v1.
   Add("GetReceipt", GetReceipt);
   Add("Backup", Backup);
   Add("GetStats", GetStats);
-  AddUnary("AwaitReceipt", [this](MethodMetrics& method, Context& context, const Bytes& request,
-                                  Bytes& response) {
-    return StartCall<AwaitReceiptCall>(gateway_, method, context, request, response);
-  });
+  AddUnary("AwaitReceipt",
+           [this](MethodMetrics& method, Context& context, const Bytes& request, Bytes& response) {
+             return StartCall<AwaitReceiptCall>(gateway_, method, context, request, response);
+           });
 }
 
 }  // namespace postroad::gateway

@@ -40,6 +40,15 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   virtual void Gone() = 0;
   // Called once, as the call finishes.
   virtual void Finishing() {}
+  // The server is to stop; only for calls that asked for it by WatchDrain.
+  virtual void Drain() { FinishWith(Draining()); }
+  void WatchDrain() {
+    drain_ = gateway_.drain.Add([weak = this->weak_from_this(), &executor = executor_] {
+      executor.Post([weak] {
+        if (auto self = weak.lock(); self && !self->finished_) self->Drain();
+      });
+    });
+  }
 
   // Ends the call; only the first time counts. No write may be under way.
   void FinishWith(const Error& error) { FinishWith(ToGrpcStatus(error)); }
@@ -50,6 +59,7 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
     if (finished_) return false;
     finished_ = true;
     method_.Ended(code);
+    drain_.reset();
     Finishing();
     return true;
   }
@@ -60,7 +70,8 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
     return std::static_pointer_cast<Derived>(self->shared_from_this());
   }
 
-  // Runs `task` on the executor; the call is there then (gRPC is not done before its reactions are).
+  // Runs `task` on the executor; the call is there then (gRPC is not done before its reactions
+  // are).
   template <typename F>
   void Hand(F task) {
     executor_.Post(std::move(task));
@@ -92,6 +103,7 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   }
 
   std::shared_ptr<Call> self_;  // until OnDone
+  DrainList::Handle drain_;
   bool finished_ = false;
 };
 

@@ -23,22 +23,32 @@ Status TakeRetrySchedule(const v1::SubscriptionSettings& proto, std::string_view
 
 v1::ReceiptState ToProto(delivery::ReceiptState state) {
   switch (state) {
-    case delivery::ReceiptState::kStored: return v1::RECEIPT_STATE_STORED;
-    case delivery::ReceiptState::kSent: return v1::RECEIPT_STATE_SENT;
-    case delivery::ReceiptState::kRetrying: return v1::RECEIPT_STATE_RETRYING;
-    case delivery::ReceiptState::kAcked: return v1::RECEIPT_STATE_ACKED;
-    case delivery::ReceiptState::kDead: return v1::RECEIPT_STATE_DEAD;
-    case delivery::ReceiptState::kFiltered: return v1::RECEIPT_STATE_FILTERED;
+    case delivery::ReceiptState::kStored:
+      return v1::RECEIPT_STATE_STORED;
+    case delivery::ReceiptState::kSent:
+      return v1::RECEIPT_STATE_SENT;
+    case delivery::ReceiptState::kRetrying:
+      return v1::RECEIPT_STATE_RETRYING;
+    case delivery::ReceiptState::kAcked:
+      return v1::RECEIPT_STATE_ACKED;
+    case delivery::ReceiptState::kDead:
+      return v1::RECEIPT_STATE_DEAD;
+    case delivery::ReceiptState::kFiltered:
+      return v1::RECEIPT_STATE_FILTERED;
   }
   return v1::RECEIPT_STATE_UNSPECIFIED;
 }
 
 v1::StartPosition ToProto(delivery::Start start) {
   switch (start) {
-    case delivery::Start::kEnd: return v1::START_POSITION_END;
-    case delivery::Start::kBeginning: return v1::START_POSITION_BEGINNING;
-    case delivery::Start::kTime: return v1::START_POSITION_TIME;
-    case delivery::Start::kOffset: return v1::START_POSITION_OFFSET;
+    case delivery::Start::kEnd:
+      return v1::START_POSITION_END;
+    case delivery::Start::kBeginning:
+      return v1::START_POSITION_BEGINNING;
+    case delivery::Start::kTime:
+      return v1::START_POSITION_TIME;
+    case delivery::Start::kOffset:
+      return v1::START_POSITION_OFFSET;
   }
   return v1::START_POSITION_END;
 }
@@ -47,11 +57,16 @@ v1::StartPosition ToProto(delivery::Start start) {
 
 Result<delivery::Start> FromProto(v1::StartPosition start, std::string_view field) {
   switch (start) {
-    case v1::START_POSITION_END: return delivery::Start::kEnd;
-    case v1::START_POSITION_BEGINNING: return delivery::Start::kBeginning;
-    case v1::START_POSITION_TIME: return delivery::Start::kTime;
-    case v1::START_POSITION_OFFSET: return delivery::Start::kOffset;
-    default: return Invalid(std::string(field), "no start position of this number is known");
+    case v1::START_POSITION_END:
+      return delivery::Start::kEnd;
+    case v1::START_POSITION_BEGINNING:
+      return delivery::Start::kBeginning;
+    case v1::START_POSITION_TIME:
+      return delivery::Start::kTime;
+    case v1::START_POSITION_OFFSET:
+      return delivery::Start::kOffset;
+    default:
+      return Invalid(std::string(field), "no start position of this number is known");
   }
 }
 
@@ -78,8 +93,8 @@ Result<delivery::SubscriptionSettings> FromProto(const v1::SubscriptionSettings&
   if (!v1::Ordering_IsValid(proto.ordering())) {
     return Invalid(Sub(field, "ordering"), "no ordering of this number is known");
   }
-  settings.ordering = proto.ordering() == v1::ORDERING_KEY ? delivery::Ordering::kKey
-                                                           : delivery::Ordering::kNone;
+  settings.ordering =
+      proto.ordering() == v1::ORDERING_KEY ? delivery::Ordering::kKey : delivery::Ordering::kNone;
   return settings;
 }
 

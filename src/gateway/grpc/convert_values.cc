@@ -93,20 +93,24 @@ namespace {
 
 Result<broker::StreamStart> StartOf(const v1::ReadRequest& request) {
   switch (request.start_case()) {
-    case v1::ReadRequest::kCursor: return broker::FromCursor{request.cursor()};
+    case v1::ReadRequest::kCursor:
+      return broker::FromCursor{request.cursor()};
     case v1::ReadRequest::kBeginning:
       if (!request.beginning()) return Invalid("beginning", "must be true where it is given");
       return broker::FromBeginning{};
     case v1::ReadRequest::kEnd:
       if (!request.end()) return Invalid("end", "must be true where it is given");
       return broker::FromEnd{};
-    case v1::ReadRequest::kLast: return broker::FromLast{request.last()};
+    case v1::ReadRequest::kLast:
+      return broker::FromLast{request.last()};
     case v1::ReadRequest::kTime: {
       POSTROAD_ASSIGN(const Timestamp time, FromProto(request.time(), "time"));
       return broker::FromTime{time};
     }
-    case v1::ReadRequest::kOffset: return broker::FromOffset{Offset(request.offset())};
-    case v1::ReadRequest::START_NOT_SET: break;
+    case v1::ReadRequest::kOffset:
+      return broker::FromOffset{Offset(request.offset())};
+    case v1::ReadRequest::START_NOT_SET:
+      break;
   }
   return broker::FromEnd{};
 }

@@ -8,11 +8,10 @@ namespace postroad::gateway {
 namespace {
 
 constexpr std::array<std::string_view, 17> kCodeNames = {
-    "OK",                  "CANCELLED",       "UNKNOWN",          "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",   "NOT_FOUND",       "ALREADY_EXISTS",   "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",  "FAILED_PRECONDITION", "ABORTED",      "OUT_OF_RANGE",
-    "UNIMPLEMENTED",       "INTERNAL",        "UNAVAILABLE",      "DATA_LOSS",
-    "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 bool IsLowerHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
@@ -22,8 +21,9 @@ MethodMetrics::MethodMetrics(Metrics& metrics, const std::string& method)
     : open_(metrics.GetGauge("postroad_grpc_calls_open", "gRPC calls under way.",
                              {{"method", method}})) {
   for (size_t i = 0; i < kCodes; ++i) {
-    ended_[i] = &metrics.GetCounter("postroad_grpc_calls_total", "gRPC calls ended, by status code.",
-                                    {{"method", method}, {"code", std::string(kCodeNames[i])}});
+    ended_[i] =
+        &metrics.GetCounter("postroad_grpc_calls_total", "gRPC calls ended, by status code.",
+                            {{"method", method}, {"code", std::string(kCodeNames[i])}});
   }
 }
 
@@ -105,12 +105,11 @@ Result<std::shared_ptr<const auth::Principal>> Gateway::Authenticate(
   constexpr std::string_view kBearer = "bearer ";
   auth::Credentials credentials{.peer = context.peer()};
   const std::string_view authorization = MetadataValue(context, "authorization");
-  const bool bearer =
-      authorization.size() > kBearer.size() &&
-      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
-                 [](char want, char got) { return want == (got | 0x20); });
-  credentials.token = bearer ? authorization.substr(kBearer.size())
-                             : MetadataValue(context, "x-api-key");
+  const bool bearer = authorization.size() > kBearer.size() &&
+                      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
+                                 [](char want, char got) { return want == (got | 0x20); });
+  credentials.token =
+      bearer ? authorization.substr(kBearer.size()) : MetadataValue(context, "x-api-key");
   return authenticator.Authenticate(credentials);
 }
 

@@ -57,7 +57,8 @@ void SetLimits(const GrpcOptions& options, grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("postroad");
   quota.Resize(options.memory_quota_bytes);
   builder.SetResourceQuota(quota);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second server must not share the port
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
+                             0);  // a second server must not share the port
 }
 
 class Server final : public GrpcServer {
@@ -138,8 +139,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(GrpcOptions options, broke
                                                       CorePool& cores, Clock& clock,
                                                       Metrics& metrics,
                                                       std::vector<grpc::Service*> services) {
-  auto server = std::make_unique<Server>(std::move(options), broker, authenticator, cores, clock,
-                                         metrics);
+  auto server =
+      std::make_unique<Server>(std::move(options), broker, authenticator, cores, clock, metrics);
   POSTROAD_TRY(server->Listen(services));
   return server;
 }

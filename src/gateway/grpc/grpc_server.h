@@ -1,5 +1,5 @@
-// The gRPC server: postroad.v1 (Postroad and Admin), health, reflection, and whatever other services
-// it is given, on one port.
+// The gRPC server: postroad.v1 (Postroad and Admin), health, reflection, and whatever other
+// services it is given, on one port.
 #ifndef POSTROAD_GATEWAY_GRPC_GRPC_SERVER_H_
 #define POSTROAD_GATEWAY_GRPC_GRPC_SERVER_H_
 
@@ -55,8 +55,7 @@ class GrpcServer {
   // must all else that is handed in. UNAVAILABLE naming the address if it cannot listen there.
   static Result<std::unique_ptr<GrpcServer>> Start(GrpcOptions options, broker::Broker& broker,
                                                    auth::Authenticator& authenticator,
-                                                   CorePool& cores, Clock& clock,
-                                                   Metrics& metrics,
+                                                   CorePool& cores, Clock& clock, Metrics& metrics,
                                                    std::vector<grpc::Service*> services = {});
   virtual ~GrpcServer() = default;  // stops at once
 

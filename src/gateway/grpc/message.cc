@@ -57,8 +57,8 @@ class FaultFinder {
     return name;
   }
   bool At(const std::string& path, const char* what) {
-    error_ = {ErrorCode::kInvalidArgument,
-              what == nullptr ? "malformed" : std::string(what), path, "MALFORMED"};
+    error_ = {ErrorCode::kInvalidArgument, what == nullptr ? "malformed" : std::string(what), path,
+              "MALFORMED"};
     return true;
   }
 
@@ -71,8 +71,8 @@ void put::Time(std::string& out, uint32_t field, Timestamp time) {
   const int64_t nanos = ToNanos(time);
   const auto seconds = static_cast<uint64_t>(nanos / 1'000'000'000);
   const auto rest = static_cast<uint64_t>(nanos % 1'000'000'000);
-  const size_t size = (seconds == 0 ? 0 : 1 + VarintSize(seconds)) +
-                      (rest == 0 ? 0 : 1 + VarintSize(rest));
+  const size_t size =
+      (seconds == 0 ? 0 : 1 + VarintSize(seconds)) + (rest == 0 ? 0 : 1 + VarintSize(rest));
   Length(out, field, size);
   Number(out, 1, seconds);
   Number(out, 2, rest);
@@ -84,9 +84,10 @@ void MessageBuilder::Append(std::string_view bytes, const std::shared_ptr<const 
     return;
   }
   FlushText();
-  slices_.emplace_back(const_cast<char*>(bytes.data()), bytes.size(),
-                       [](void* held) { delete static_cast<std::shared_ptr<const void>*>(held); },
-                       new std::shared_ptr<const void>(owner));
+  slices_.emplace_back(
+      const_cast<char*>(bytes.data()), bytes.size(),
+      [](void* held) { delete static_cast<std::shared_ptr<const void>*>(held); },
+      new std::shared_ptr<const void>(owner));
 }
 
 void MessageBuilder::FlushText() {
@@ -108,8 +109,9 @@ grpc::ByteBuffer ToBuffer(std::string bytes) {
     return {&slice, 1};
   }
   auto* held = new std::string(std::move(bytes));
-  const grpc::Slice slice(held->data(), held->size(),
-                          [](void* string) { delete static_cast<std::string*>(string); }, held);
+  const grpc::Slice slice(
+      held->data(), held->size(), [](void* string) { delete static_cast<std::string*>(string); },
+      held);
   return {&slice, 1};
 }
 

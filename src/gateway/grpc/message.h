@@ -21,7 +21,9 @@ namespace postroad::gateway {
 // Protobuf's wire format, written by hand. Zero and empty are left out, as proto3 does.
 namespace put {
 
-inline void Tag(std::string& out, uint32_t field, uint32_t type) { PutVarint(out, field << 3 | type); }
+inline void Tag(std::string& out, uint32_t field, uint32_t type) {
+  PutVarint(out, field << 3 | type);
+}
 inline void Number(std::string& out, uint32_t field, uint64_t value) {
   if (value == 0) return;
   Tag(out, field, 0);

@@ -226,8 +226,11 @@ TEST(ParseMessage, NamesTheFieldAtFault) {
 }
 
 TEST(StatusMap, CarriesReasonFieldAndMetadata) {
-  const Error error{ErrorCode::kInvalidArgument, "too large", "events[3].payload",
-                    "EVENT_TOO_LARGE", {{"limit_bytes", "7"}}};
+  const Error error{ErrorCode::kInvalidArgument,
+                    "too large",
+                    "events[3].payload",
+                    "EVENT_TOO_LARGE",
+                    {{"limit_bytes", "7"}}};
   const grpc::Status status = ToGrpcStatus(error);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "events[3].payload: too large");

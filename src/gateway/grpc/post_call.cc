@@ -8,8 +8,7 @@ namespace postroad::gateway {
 
 void PostCall::Started() {
   const FlatMessage request(request_);
-  auto command =
-      ParsePost(request.bytes(), gateway_.broker, *principal_, Traceparent(context_));
+  auto command = ParsePost(request.bytes(), gateway_.broker, *principal_, Traceparent(context_));
   if (!command) return FinishWith(command.error());
   auto done = [weak = Weak(this)](Result<broker::PostOutcome> outcome) {
     if (auto self = weak.lock()) self->Completed(std::move(outcome));
@@ -21,6 +20,7 @@ void PostCall::Started() {
                                            std::move(done));
   if (!wait) return FinishWith(wait.error());
   wait_ = *std::move(wait);
+  WatchDrain();
 }
 
 void PostCall::Completed(Result<broker::PostOutcome> outcome) {

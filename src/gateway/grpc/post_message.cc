@@ -81,8 +81,8 @@ Result<PostCommand> ParsePost(std::string_view request, broker::Broker& broker,
   // The wait comes after the events on the wire, and says how to take them.
   POSTROAD_ASSIGN(const Wish wish, Walk(request, [](std::string_view) { return Status(); }));
   POSTROAD_ASSIGN(const std::optional<Duration> await, Await(wish));
-  broker::PostBuilder builder = broker.NewPost(
-      principal, {.traceparent = traceparent, .keep_ids = await.has_value()});
+  broker::PostBuilder builder =
+      broker.NewPost(principal, {.traceparent = traceparent, .keep_ids = await.has_value()});
   EventView event;
   POSTROAD_TRY(Walk(request, [&](std::string_view record) -> Status {
     if (auto parsed = ParseRecord(record, event); !parsed) {

@@ -8,18 +8,9 @@ namespace postroad::gateway {
 
 void PostStreamCall::Started() {
   traceparent_ = Traceparent(context_);
-  drain_ = gateway_.drain.Add([weak = Weak(this), &executor = executor_] {
-    executor.Post([weak] {
-      if (auto self = weak.lock()) self->Drain();
-    });
-  });
+  WatchDrain();
   StartSendInitialMetadata();
   ReadOn();
-}
-
-void PostStreamCall::Finishing() {
-  slots_.clear();
-  drain_.reset();
 }
 
 void PostStreamCall::Drain() {

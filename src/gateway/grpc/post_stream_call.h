@@ -28,13 +28,13 @@ class PostStreamCall final
   };
 
   void Started() override;
-  void Finishing() override;
+  void Finishing() override { slots_.clear(); }
+  void Drain() override;
   void Gone() override {}
   void Cancelled() override;
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
 
-  void Drain();
   void ReadOn();
   void TakeRequest();
   void Post(uint64_t sequence, std::string_view request);
@@ -49,7 +49,6 @@ class PostStreamCall final
   bool writing_ = false;
   bool cancelled_ = false;
   bool draining_ = false;  // reads no more, and ends once all is answered
-  DrainList::Handle drain_;
   std::deque<Slot> slots_;
   uint64_t first_ = 0;  // the sequence number of slots_.front()
   size_t window_bytes_ = 0;

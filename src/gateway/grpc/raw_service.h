@@ -26,10 +26,10 @@ class RawService : public grpc::Service {
  protected:
   using Context = grpc::CallbackServerContext;
   using Bytes = grpc::ByteBuffer;
-  using Unary = std::function<grpc::ServerUnaryReactor*(MethodMetrics&, Context&, const Bytes&,
-                                                        Bytes&)>;
-  using ServerStream = std::function<grpc::ServerWriteReactor<Bytes>*(MethodMetrics&, Context&,
-                                                                      const Bytes&)>;
+  using Unary =
+      std::function<grpc::ServerUnaryReactor*(MethodMetrics&, Context&, const Bytes&, Bytes&)>;
+  using ServerStream =
+      std::function<grpc::ServerWriteReactor<Bytes>*(MethodMetrics&, Context&, const Bytes&)>;
   using BidiStream =
       std::function<grpc::ServerBidiReactor<Bytes, Bytes>*(MethodMetrics&, Context&)>;
 

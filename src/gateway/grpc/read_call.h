@@ -42,12 +42,12 @@ class ReadCall final : public Call<grpc::ServerWriteReactor<grpc::ByteBuffer>> {
   bool writing_ = false;
   bool cancelled_ = false;
   bool caught_up_ = false;
-  bool ending_ = false;                   // the response under way is the last
-  std::optional<Timestamp> stored_at_;    // of the newest event in the response under way
-  Duration heartbeat_{};                  // 0: none
+  bool ending_ = false;                 // the response under way is the last
+  std::optional<Timestamp> stored_at_;  // of the newest event in the response under way
+  Duration heartbeat_{};                // 0: none
   MonotonicTime last_write_{};
   Executor::Timer heartbeat_timer_;
-  Executor::Timer grace_timer_;           // for a client that does not take the stream's end
+  Executor::Timer grace_timer_;  // for a client that does not take the stream's end
 };
 
 }  // namespace postroad::gateway

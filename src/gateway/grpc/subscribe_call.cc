@@ -27,6 +27,7 @@ Error NotJoined() {
 
 void SubscribeCall::Started() {
   StartSendInitialMetadata();
+  WatchDrain();
   ReadOn();
 }
 
@@ -42,6 +43,8 @@ void SubscribeCall::Finishing() {
   grace_timer_.Cancel();
   queue_.clear();
 }
+
+void SubscribeCall::Drain() { EndWith(Draining()); }
 
 void SubscribeCall::ReadOn() {
   const bool busy = joining_ || settles_open_ >= kMaxSettlesOpen || failed_.size() >= kMaxFailures;
@@ -70,7 +73,8 @@ void SubscribeCall::Take(bool ok) {
 Status SubscribeCall::TakeMessage() {
   POSTROAD_TRY(ParseMessage(FlatMessage(request_).bytes(), message_));
   switch (message_.message_case()) {
-    case v1::SubscribeRequest::kJoin: return TakeJoin(message_.join());
+    case v1::SubscribeRequest::kJoin:
+      return TakeJoin(message_.join());
     case v1::SubscribeRequest::kCredit:
       if (!member_) return Fail(NotJoined());
       return TakeCredit(message_.credit().events());
@@ -78,7 +82,8 @@ Status SubscribeCall::TakeMessage() {
       if (!member_) return Fail(NotJoined());
       TakeSettle(message_.settle());
       return {};
-    case v1::SubscribeRequest::MESSAGE_NOT_SET: break;
+    case v1::SubscribeRequest::MESSAGE_NOT_SET:
+      break;
   }
   return Invalid("message", "must be one of join, credit, settle");
 }
@@ -110,14 +115,14 @@ Status SubscribeCall::TakeJoin(const v1::Join& join) {
   join_ = std::move(request);
   joining_ = true;
   // Making a subscription waits for the disk.
-  gateway_.blocking.Next().Post([self = std::static_pointer_cast<SubscribeCall>(
-                                     shared_from_this())]() mutable {
-    auto seen = self->gateway_.broker.PrepareJoin(*self->principal_, *self->join_);
-    Executor& executor = self->executor_;
-    executor.Post([self = std::move(self), seen = std::move(seen)]() mutable {
-      self->Prepared(std::move(seen));
-    });
-  });
+  gateway_.blocking.Next().Post(
+      [self = std::static_pointer_cast<SubscribeCall>(shared_from_this())]() mutable {
+        auto seen = self->gateway_.broker.PrepareJoin(*self->principal_, *self->join_);
+        Executor& executor = self->executor_;
+        executor.Post([self = std::move(self), seen = std::move(seen)]() mutable {
+          self->Prepared(std::move(seen));
+        });
+      });
   return {};
 }
 

@@ -27,6 +27,7 @@ class SubscribeCall final
   void Started() override;
   void Cancelled() override;
   void Finishing() override;
+  void Drain() override;
   void Gone() override {}
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -80,7 +81,7 @@ class SubscribeCall final
   std::vector<delivery::Delivery> queue_;   // from queue_at_ on, not yet written
   size_t queue_at_ = 0;
   size_t queue_bytes_ = 0;
-  std::vector<FailedSettlement> failed_;    // not yet written
+  std::vector<FailedSettlement> failed_;  // not yet written
   grpc::ByteBuffer response_;
   bool writing_ = false;
   std::optional<Timestamp> writing_stored_at_;

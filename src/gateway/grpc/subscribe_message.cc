@@ -13,8 +13,8 @@ namespace {
 
 using delivery::Delivery;
 using delivery::DeliveryId;
-using delivery::Settlement;
 using delivery::SettleKind;
+using delivery::Settlement;
 
 constexpr size_t kMaxBatchBytes = 256 << 10;
 constexpr size_t kMaxBatchEvents = 10'000;
@@ -48,16 +48,17 @@ Result<Settlement> ToSettlement(const v1::Nack& nack, int index) {
                         .id = DeliveryId(nack.delivery_id()),
                         .reason = Cut(nack.reason())};
   if (nack.has_delay()) {
-    POSTROAD_ASSIGN(settlement.delay, Within(nack.delay(), Duration(0), kMaxNackDelay,
-                                             Path("nacks", index, "delay"), "must be 0 to 365 days"));
+    POSTROAD_ASSIGN(settlement.delay,
+                    Within(nack.delay(), Duration(0), kMaxNackDelay, Path("nacks", index, "delay"),
+                           "must be 0 to 365 days"));
   }
   return settlement;
 }
 
 Result<Settlement> ToSettlement(const v1::Extend& extend, int index) {
-  POSTROAD_ASSIGN(const Duration by, Within(extend.by(), kMinExtend, kMaxExtend,
-                                            Path("extends", index, "by"),
-                                            "must be 100 ms to 24 h"));
+  POSTROAD_ASSIGN(const Duration by,
+                  Within(extend.by(), kMinExtend, kMaxExtend, Path("extends", index, "by"),
+                         "must be 100 ms to 24 h"));
   return Settlement{
       .kind = SettleKind::kExtend, .id = DeliveryId(extend.delivery_id()), .delay = by};
 }
@@ -72,9 +73,8 @@ Result<Settlement> ToSettlement(const v1::Reply& reply, int index) {
   if (reply.payload().size() > kMaxReplyBytes) {
     return Invalid(Path("replies", index, "payload"), "must be at most 64 KiB");
   }
-  return Settlement{.kind = SettleKind::kAck,
-                    .id = DeliveryId(reply.delivery_id()),
-                    .reply = reply.payload()};
+  return Settlement{
+      .kind = SettleKind::kAck, .id = DeliveryId(reply.delivery_id()), .reply = reply.payload()};
 }
 
 template <typename List>
@@ -96,13 +96,13 @@ struct Stretch {
   std::string_view bytes;  // from the first one's record to the last one's end
 };
 
-// Whether `next` follows `end` in the same buffer with nothing but its frame (core/event.h) between.
+// Whether `next` follows `end` in the same buffer with nothing but its frame (core/event.h)
+// between.
 bool Adjacent(const Delivery& one, const char* end, const Delivery& next) {
   if (one.owner == nullptr || one.owner != next.owner) return false;
   std::string frame;
   put::Length(frame, 4, next.record.size());
-  return end + frame.size() == next.record.data() &&
-         std::equal(frame.begin(), frame.end(), end);
+  return end + frame.size() == next.record.data() && std::equal(frame.begin(), frame.end(), end);
 }
 
 Stretch FirstStretch(std::span<const Delivery> deliveries) {
@@ -165,8 +165,8 @@ std::vector<Settlement> FromProto(const v1::Settle& settle, std::vector<FailedSe
 size_t DeliveryBatchCount(std::span<const Delivery> deliveries) {
   size_t bytes = 0, count = 0;
   for (const Delivery& delivery : deliveries) {
-    const bool same = delivery.topic == deliveries.front().topic ||
-                      *delivery.topic == *deliveries.front().topic;
+    const bool same =
+        delivery.topic == deliveries.front().topic || *delivery.topic == *deliveries.front().topic;
     bytes += EntryBytes(delivery);
     if (count > 0 && (!same || count == kMaxBatchEvents || bytes > kMaxBatchBytes)) break;
     ++count;

@@ -21,8 +21,9 @@ void SubscribeCall::TopUpCredit() {
   const uint64_t waiting = queue_.size() - queue_at_;
   const uint64_t by_bytes = (kQueueBytes - std::min(kQueueBytes, queue_bytes_)) / mean_bytes_;
   // One event may always come: it may be larger than all this.
-  const uint64_t room = std::max<uint64_t>(waiting == 0 ? 1 : 0,
-                                           std::min<uint64_t>(kQueueEvents - std::min<uint64_t>(kQueueEvents, waiting), by_bytes));
+  const uint64_t room = std::max<uint64_t>(
+      waiting == 0 ? 1 : 0,
+      std::min<uint64_t>(kQueueEvents - std::min<uint64_t>(kQueueEvents, waiting), by_bytes));
   if (room <= member_credit_) return;
   const uint64_t grant = std::min(room - member_credit_, client_credit_);
   // Not in crumbs: each grant is a hand-over.
@@ -54,7 +55,8 @@ void SubscribeCall::OnDeliveries(std::vector<delivery::Delivery> deliveries) {
 }
 
 void SubscribeCall::OnSettleFailures(std::vector<delivery::SettleFailure>) {
-  // Of acks that this call made itself (COMMIT_MODE_AUTO): those events expired and will come again.
+  // Of acks that this call made itself (COMMIT_MODE_AUTO): those events expired and will come
+  // again.
 }
 
 void SubscribeCall::OnClosed(Error reason) { EndWith(std::move(reason)); }

@@ -215,9 +215,9 @@ Result<SavedState> DecodeState(std::string_view bytes) {
       event.due = in.Time();
       event.remaining = in.Span();
     }
-    sane = in.ok() && flags <= (kKeyed | kFailed) && event.sequence >= after &&
-           run <= kMost - state.unsettled.size() && event.sequence < state.end &&
-           run <= state.end - event.sequence;
+    sane = in.ok() && flags == Flags(event) && (flags == 0 || run == 1) &&
+           event.sequence >= after && run <= kMost - state.unsettled.size() &&
+           event.sequence < state.end && run <= state.end - event.sequence;
     for (uint64_t i = 0; sane && i < run; ++i, ++event.sequence) state.unsettled.push_back(event);
     after = event.sequence;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <mutex>
 
@@ -27,7 +28,7 @@ double Median(std::vector<double> values) {
 
 std::string Rate(double per_second) {
   const double step = per_second >= 10'000 ? 1000 : 10;
-  return HumanCount(static_cast<uint64_t>(per_second / step + 0.5) * static_cast<uint64_t>(step)) +
+  return HumanCount(static_cast<uint64_t>(std::lround(per_second / step) * std::lround(step))) +
          "/s";
 }
 

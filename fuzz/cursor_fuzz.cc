@@ -1,5 +1,5 @@
-// Cursors: whatever is taken is spelled as we spell it, and every position survives. A first byte of
-// 'r' lets the rest through with the right CRC, so that what lies behind it is reached too.
+// Cursors: whatever is taken is spelled as we spell it, and every position survives. A first byte
+// of 'r' lets the rest through with the right CRC, so that what lies behind it is reached too.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -51,8 +51,7 @@ std::string WithCrc(std::string_view position) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const std::string text =
-      bytes.starts_with('r') ? WithCrc(bytes.substr(1)) : std::string(bytes);
+  const std::string text = bytes.starts_with('r') ? WithCrc(bytes.substr(1)) : std::string(bytes);
   const auto cursor = postroad::DecodeCursor(text, "cursor");
   if (!cursor) {
     Require(cursor.error().reason == "BAD_CURSOR", "a refusal says BAD_CURSOR");

@@ -55,7 +55,8 @@ inline std::optional<uint64_t> TakeVarint(std::string_view& in) {
 }
 inline size_t VarintSize(uint64_t v) { return (std::bit_width(v | 1) + 6) / 7; }
 
-static_assert(std::endian::native == std::endian::little, "Postroad's formats assume little-endian");
+static_assert(std::endian::native == std::endian::little,
+              "Postroad's formats assume little-endian");
 
 }  // namespace postroad
 

@@ -57,8 +57,8 @@ void ExpectRefused(std::string_view text) {
 }
 
 TEST(CursorTest, RefusesForeignText) {
-  for (const char* text : {"", "A", "hello", "not a cursor!", "AAAA", "AQEjRWeJq83v5S_97qwCesJ0Bg==",
-                           "AQEjRWeJq83v5S/97qwCesJ0Bg"}) {
+  for (const char* text : {"", "A", "hello", "not a cursor!", "AAAA",
+                           "AQEjRWeJq83v5S_97qwCesJ0Bg==", "AQEjRWeJq83v5S/97qwCesJ0Bg"}) {
     ExpectRefused(text);
   }
   ExpectRefused(std::string(100'000, 'A'));
@@ -70,7 +70,8 @@ TEST(CursorTest, RefusesEveryOtherSpelling) {
                                Cursor(FeedCursor{Epoch(5), {FeedPosition(1), FeedPosition(2)}})}) {
     const std::string text = EncodeCursor(cursor);
     for (size_t i = 0; i < text.size(); ++i) {
-      for (const char c : std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012-_=")) {
+      for (const char c :
+           std::string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012-_=")) {
         std::string other = text;
         other[i] = c;
         if (other != text) ExpectRefused(other);

@@ -26,7 +26,7 @@ enum class ErrorCode {
   kUnavailable,         // the server is starting, draining or cut off; retry with backoff
   kDataLoss,            // stored bytes fail their checksum
   kUnimplemented,
-  kInternal,            // a bug
+  kInternal,  // a bug
 };
 
 // "INVALID_ARGUMENT" and so on.
@@ -58,8 +58,7 @@ inline std::unexpected<Error> Fail(ErrorCode code, std::string message, std::str
 }
 inline std::unexpected<Error> Invalid(std::string field, std::string message,
                                       std::string reason = {}) {
-  return Fail(ErrorCode::kInvalidArgument, std::move(message), std::move(field),
-              std::move(reason));
+  return Fail(ErrorCode::kInvalidArgument, std::move(message), std::move(field), std::move(reason));
 }
 
 // Returns the error of `expr` from the calling function, if it has one.
@@ -73,9 +72,10 @@ inline std::unexpected<Error> Invalid(std::string field, std::string message,
 // Declares `lhs` with the value of `expr`, or returns its error from the calling function.
 #define POSTROAD_ASSIGN(lhs, expr) \
   POSTROAD_ASSIGN_IMPL(POSTROAD_CONCAT(postroad_result_, __LINE__), lhs, expr)
-#define POSTROAD_ASSIGN_IMPL(tmp, lhs, expr)                              \
-  auto tmp = (expr);                                                      \
-  if (!tmp) [[unlikely]] return std::unexpected(std::move(tmp).error()); \
+#define POSTROAD_ASSIGN_IMPL(tmp, lhs, expr)        \
+  auto tmp = (expr);                                \
+  if (!tmp) [[unlikely]]                            \
+    return std::unexpected(std::move(tmp).error()); \
   lhs = *std::move(tmp)
 #define POSTROAD_CONCAT(a, b) POSTROAD_CONCAT_IMPL(a, b)
 #define POSTROAD_CONCAT_IMPL(a, b) a##b

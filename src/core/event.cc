@@ -92,8 +92,8 @@ bool ReadTime(Reader& in, WireTime& t) {
   return true;
 }
 
-// The last of equal names wins. Past the limit on headers names are not compared any more: the event
-// will be refused for their number, and comparing all with all would be slow.
+// The last of equal names wins. Past the limit on headers names are not compared any more: the
+// event will be refused for their number, and comparing all with all would be slow.
 void SetHeader(EventView& out, std::string_view name, std::string_view value) {
   if (out.headers.size() <= kMaxHeaders) {
     for (auto& header : out.headers) {
@@ -337,7 +337,8 @@ std::optional<std::string_view> BodyReader::Next() {
   uint32_t tag;
   std::string_view record;
   ok_ = in.ReadTag(tag) && tag == kEntryTag && in.ReadBytes(record);
-  if (!ok_) [[unlikely]] return std::nullopt;
+  if (!ok_) [[unlikely]]
+    return std::nullopt;
   rest_.remove_prefix(in.offset());
   return record;
 }

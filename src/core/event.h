@@ -1,9 +1,9 @@
 // An event, and the record: the byte form in which it is stored and sent.
 //
 // A record is the protobuf wire encoding of postroad.v1.Event (docs/formats/event.md), so that what
-// was stored goes out to gRPC readers without being encoded again. A *body* is a sequence of records,
-// each framed as one entry of `repeated Event events = 4` of postroad.v1.EventBatch: tag 0x22, length
-// as varint, record. The topic is not in the record; whoever holds a body knows it.
+// was stored goes out to gRPC readers without being encoded again. A *body* is a sequence of
+// records, each framed as one entry of `repeated Event events = 4` of postroad.v1.EventBatch: tag
+// 0x22, length as varint, record. The topic is not in the record; whoever holds a body knows it.
 #ifndef POSTROAD_CORE_EVENT_H_
 #define POSTROAD_CORE_EVENT_H_
 
@@ -36,9 +36,9 @@ inline constexpr std::string_view kTraceparentHeader = "traceparent";
 
 // An event that owns its fields.
 struct Event {
-  std::string id;     // UUIDv7 unless the producer gives one; unique in its topic's dedup window
+  std::string id;  // UUIDv7 unless the producer gives one; unique in its topic's dedup window
   std::string topic;
-  std::string key;    // events of one key are kept in order where a subscription asks for it
+  std::string key;  // events of one key are kept in order where a subscription asks for it
   std::string type;
   std::string content_type;
   std::string payload;

@@ -11,10 +11,10 @@ namespace {
 
 std::unexpected<Error> TooMany(size_t count, size_t most, std::string_view parent,
                                std::string_view name) {
-  return Invalid(FieldPath(parent, name),
-                 "has " + std::to_string(count) + " entries, at most " + std::to_string(most) +
-                     " are allowed",
-                 "TOO_MANY_ENTRIES");
+  return Invalid(
+      FieldPath(parent, name),
+      "has " + std::to_string(count) + " entries, at most " + std::to_string(most) + " are allowed",
+      "TOO_MANY_ENTRIES");
 }
 
 std::unexpected<Error> BadText(std::string_view text, size_t most, std::string_view parent,
@@ -81,7 +81,8 @@ std::string FieldPath(std::string_view parent, std::string_view name) {
 
 Status CheckText(std::string_view text, size_t most, std::string_view parent,
                  std::string_view name) {
-  if (text.size() <= most && IsValidUtf8(text)) [[likely]] return {};
+  if (text.size() <= most && IsValidUtf8(text)) [[likely]]
+    return {};
   return BadText(text, most, parent, name);
 }
 
@@ -94,7 +95,8 @@ Status CheckHeader(std::string_view name, std::string_view value, std::string_vi
                    "has a name that is empty or not all printable ASCII without blanks",
                    "BAD_HEADER_NAME");
   }
-  if (value.size() <= kMaxHeaderValueBytes && IsValidUtf8(value)) [[likely]] return {};
+  if (value.size() <= kMaxHeaderValueBytes && IsValidUtf8(value)) [[likely]]
+    return {};
   auto error = BadText(value, kMaxHeaderValueBytes, {}, {});
   error.error().field = HeaderField(parent, name);
   return error;

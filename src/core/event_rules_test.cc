@@ -78,7 +78,8 @@ TEST(CheckEventTest, Times) {
     const auto* name = field == &Event::time ? "events[3].time" : "events[3].deliver_at";
     EXPECT_TRUE(Check([&](Event& e) { e.*field = kEarliestTime; }));
     EXPECT_TRUE(Check([&](Event& e) { e.*field = kLatestTime - 1ns; }));
-    for (const Timestamp bad : {kEarliestTime - 1ns, kLatestTime, Timestamp::min(), Timestamp::max()}) {
+    for (const Timestamp bad :
+         {kEarliestTime - 1ns, kLatestTime, Timestamp::min(), Timestamp::max()}) {
       ExpectRefused(name, "BAD_TIME", [&](Event& e) { e.*field = bad; });
     }
   }
@@ -91,8 +92,7 @@ TEST(CheckEventTest, SearchKeys) {
   ExpectRefused("events[3].search_keys[1]", "EMPTY", [](Event& e) { e.search_keys = {"a", ""}; });
   ExpectRefused("events[3].search_keys[0]", "TOO_LONG",
                 [](Event& e) { e.search_keys = {std::string(256, 'x')}; });
-  ExpectRefused("events[3].search_keys[0]", "BAD_UTF8",
-                [](Event& e) { e.search_keys = {"\xc0"}; });
+  ExpectRefused("events[3].search_keys[0]", "BAD_UTF8", [](Event& e) { e.search_keys = {"\xc0"}; });
 }
 
 TEST(CheckEventTest, WithoutAParentTheFieldStandsAlone) {

@@ -72,7 +72,10 @@ TEST(EventTest, PostedEventsCarryTheirTopic) {
 
 TEST(EventTest, MalformedRecordsSayWhere) {
   EventView view;
-  const auto status = ParseRecord("\x0a\x01" "a\x32\x09short", view);
+  const auto status = ParseRecord(
+      "\x0a\x01"
+      "a\x32\x09short",
+      view);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(status.error().reason, "MALFORMED_EVENT");
@@ -94,9 +97,9 @@ TEST(EventTest, TimesAtTheEnds) {
 
 TEST(EventTest, TimesThatAreNoneAreRefusedByTheCheck) {
   for (const std::string_view record :
-       {std::string_view("\x42\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),     // nanos -1
-        std::string_view("\x42\x06\x10\x80\x94\xeb\xdc\x03"),                         // nanos 1e9
-        std::string_view("\x42\x0a\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f")}) {      // far away
+       {std::string_view("\x42\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),  // nanos -1
+        std::string_view("\x42\x06\x10\x80\x94\xeb\xdc\x03"),                      // nanos 1e9
+        std::string_view("\x42\x0a\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f")}) {   // far away
     EventView event;
     ASSERT_TRUE(ParseRecord(record, event));
     const auto status = CheckEvent(event, "event");
@@ -133,7 +136,9 @@ TEST(BodyTest, AnEmptyEventIsARecordOfNothing) {
 
 TEST(BodyTest, StopsAtWhatIsNoRecord) {
   for (const std::string_view tail :
-       {std::string_view("\x1a\x00", 2), std::string_view("\x22"), std::string_view("\x22\x05" "abc"),
+       {std::string_view("\x1a\x00", 2), std::string_view("\x22"),
+        std::string_view("\x22\x05"
+                         "abc"),
         std::string_view("\x22\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")}) {
     std::string body;
     AppendToBody(ViewOf(Sample()), body);

@@ -8,7 +8,14 @@
 
 namespace postroad::wire {
 
-enum class Type : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kGroup = 3, kEnd = 4, kFixed32 = 5 };
+enum class Type : uint8_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kBytes = 2,
+  kGroup = 3,
+  kEnd = 4,
+  kFixed32 = 5
+};
 
 constexpr uint32_t Tag(uint32_t field, Type type) {
   return field << 3 | static_cast<uint32_t>(type);
@@ -46,8 +53,10 @@ class Reader {
   // A length and that many bytes.
   bool ReadBytes(std::string_view& bytes) {
     uint32_t size = 0;
-    if (!ReadSize(size)) [[unlikely]] return false;
-    if (size > static_cast<size_t>(end_ - at_)) [[unlikely]] return Fail("a length runs past the end");
+    if (!ReadSize(size)) [[unlikely]]
+      return false;
+    if (size > static_cast<size_t>(end_ - at_)) [[unlikely]]
+      return Fail("a length runs past the end");
     bytes = {at_, size};
     at_ += size;
     return true;

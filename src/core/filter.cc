@@ -34,8 +34,8 @@ Status CheckList(const std::vector<std::string>& entries, size_t most_bytes, boo
   POSTROAD_TRY(CheckCount(entries.size(), field, list));
   for (size_t i = 0; i < entries.size(); ++i) {
     const size_t most = most_bytes + (star_ends && entries[i].ends_with('*') ? 1 : 0);
-    POSTROAD_TRY(CheckText(entries[i], most, field,
-                           std::string(list) + "[" + std::to_string(i) + "]"));
+    POSTROAD_TRY(
+        CheckText(entries[i], most, field, std::string(list) + "[" + std::to_string(i) + "]"));
   }
   return {};
 }

@@ -16,14 +16,15 @@ TEST(NamesTest, TopicsThatAreGood) {
 
 TEST(NamesTest, NamesThatAreBad) {
   for (const std::string& name :
-       {std::string(), std::string(256, 'x'), std::string("a b"), std::string("a\tb"),
-        std::string("a\0b", 3), std::string("a\x7f"), std::string("*"), std::string("user/*"),
-        std::string("\xff"), std::string("\xc3"), std::string("\u0085"), std::string("a\u00a0b"),
-        std::string("\u1680"), std::string("\u2000"), std::string("\u200a"), std::string("\u2028"),
-        std::string("\u2029"), std::string("\u202f"), std::string("\u205f"),
-        std::string("\u3000")}) {
-    for (const auto& status : {CheckTopicName(name, "events[1].topic"),
-                               CheckName(name, "events[1].topic")}) {
+       {std::string(),         std::string(256, 'x'),  std::string("a b"),
+        std::string("a\tb"),   std::string("a\0b", 3), std::string("a\x7f"),
+        std::string("*"),      std::string("user/*"),  std::string("\xff"),
+        std::string("\xc3"),   std::string("\u0085"),  std::string("a\u00a0b"),
+        std::string("\u1680"), std::string("\u2000"),  std::string("\u200a"),
+        std::string("\u2028"), std::string("\u2029"),  std::string("\u202f"),
+        std::string("\u205f"), std::string("\u3000")}) {
+    for (const auto& status :
+         {CheckTopicName(name, "events[1].topic"), CheckName(name, "events[1].topic")}) {
       ASSERT_FALSE(status) << name;
       EXPECT_EQ(status.error().code, ErrorCode::kInvalidArgument);
       EXPECT_EQ(status.error().field, "events[1].topic");
@@ -103,8 +104,9 @@ TEST(TopicPatternTest, TellsItsPartsAndRefusesWhatIsNone) {
   EXPECT_TRUE(TopicPattern::Parse("orders", "t")->IsLiteral());
   EXPECT_EQ(TopicPattern::Parse("orders", "t")->prefix(), "orders");
   EXPECT_EQ(*TopicPattern::Parse("a*", "t"), *TopicPattern::Parse("a*", "u"));
-  for (const std::string& bad : {std::string(), std::string("a *"), std::string("/a*"),
-                                 std::string("*//*"), std::string(256, '*'), std::string("\xff*")}) {
+  for (const std::string& bad :
+       {std::string(), std::string("a *"), std::string("/a*"), std::string("*//*"),
+        std::string(256, '*'), std::string("\xff*")}) {
     const auto refused = TopicPattern::Parse(bad, "topics[7]");
     ASSERT_FALSE(refused) << bad;
     EXPECT_EQ(refused.error().field, "topics[7]");

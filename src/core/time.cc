@@ -117,7 +117,8 @@ std::optional<Timestamp> ParseRfc3339(std::string_view in) {
 
 Result<Timestamp> CheckRange(Timestamp t, std::string_view text) {
   if (t >= kEarliestTime && t < kLatestTime) return t;
-  return Invalid({}, "the time '" + std::string(text) + "' is not between 1970 and 2200", "BAD_TIME");
+  return Invalid({}, "the time '" + std::string(text) + "' is not between 1970 and 2200",
+                 "BAD_TIME");
 }
 
 Result<Timestamp> ParseRelative(std::string_view text, Timestamp now) {
@@ -205,10 +206,10 @@ Result<Timestamp> ParseTime(std::string_view text, Timestamp now) {
     return ParseRelative(text, now);
   }
   if (const auto t = ParseRfc3339(text)) return CheckRange(*t, text);
-  return Invalid({},
-                 "'" + std::string(text) +
-                     "' is no time: write it like 2026-01-31T08:00:00Z, now, +5m or -1h",
-                 "BAD_TIME");
+  return Invalid(
+      {},
+      "'" + std::string(text) + "' is no time: write it like 2026-01-31T08:00:00Z, now, +5m or -1h",
+      "BAD_TIME");
 }
 
 std::string FormatDuration(Duration d) {

@@ -52,14 +52,34 @@ TEST(TimeTest, ParsesTimesRelativeToNow) {
 }
 
 TEST(TimeTest, RefusesWhatIsNoTimeOrOutOfRange) {
-  for (const std::string_view text :
-       {"", "tomorrow", "2026-01-31", "2026-01-31T08:00:00", "2026-02-29T00:00:00Z",
-        "2026-13-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-01-31T24:00:00Z",
-        "2026-01-31T08:60:00Z", "2026-01-31T08:00:60Z", "2026-01-31T08:00:00.Z",
-        "2026-01-31T08:00:00+0200", "2026-01-31T08:00:00+24:00", "2026-01-31T08:00:00+02:60",
-        "2026-01-31T08:00:00Zx", "2026-1-31T08:00:00Z", "26-01-31T08:00:00Z", "+", "-", "+5",
-        "5m", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
-        "0000-01-01T00:00:00Z", "-100d-1", "-36500d", "NOW"}) {
+  for (const std::string_view text : {"",
+                                      "tomorrow",
+                                      "2026-01-31",
+                                      "2026-01-31T08:00:00",
+                                      "2026-02-29T00:00:00Z",
+                                      "2026-13-01T00:00:00Z",
+                                      "2026-01-00T00:00:00Z",
+                                      "2026-01-31T24:00:00Z",
+                                      "2026-01-31T08:60:00Z",
+                                      "2026-01-31T08:00:60Z",
+                                      "2026-01-31T08:00:00.Z",
+                                      "2026-01-31T08:00:00+0200",
+                                      "2026-01-31T08:00:00+24:00",
+                                      "2026-01-31T08:00:00+02:60",
+                                      "2026-01-31T08:00:00Zx",
+                                      "2026-1-31T08:00:00Z",
+                                      "26-01-31T08:00:00Z",
+                                      "+",
+                                      "-",
+                                      "+5",
+                                      "5m",
+                                      "1969-12-31T23:59:59Z",
+                                      "2200-01-01T00:00:00Z",
+                                      "9999-12-31T23:59:59Z",
+                                      "0000-01-01T00:00:00Z",
+                                      "-100d-1",
+                                      "-36500d",
+                                      "NOW"}) {
     const auto parsed = ParseTime(text, kNow);
     EXPECT_FALSE(parsed) << text;
     if (!parsed) EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
@@ -88,10 +108,11 @@ TEST(DurationTest, Formats) {
 
 TEST(DurationTest, Parses) {
   const std::pair<std::string_view, Duration> kCases[] = {
-      {"0", 0s},          {"0s", 0s},           {"1h30m", 90min}, {"250ms", 250ms}, {"7d", 168h},
-      {"1.5s", 1500ms},   {".5s", 500ms},       {"1.s", 1s},      {"100us", 100us}, {"7ns", 7ns},
-      {"0.25us", 250ns},  {"1m1m", 2min},       {"1s1h", 3601s},  {"36525d", 876'600h},
-      {"1.000000001s", 1s + 1ns},
+      {"0", 0s},        {"0s", 0s},           {"1h30m", 90min},
+      {"250ms", 250ms}, {"7d", 168h},         {"1.5s", 1500ms},
+      {".5s", 500ms},   {"1.s", 1s},          {"100us", 100us},
+      {"7ns", 7ns},     {"0.25us", 250ns},    {"1m1m", 2min},
+      {"1s1h", 3601s},  {"36525d", 876'600h}, {"1.000000001s", 1s + 1ns},
   };
   for (const auto& [text, duration] : kCases) {
     const auto parsed = ParseDuration(text);
@@ -103,7 +124,8 @@ TEST(DurationTest, Parses) {
 TEST(DurationTest, Refuses) {
   for (const std::string_view text :
        {"", "5", "s", "h5", "-5s", "+5s", "1 h", "5x", "5S", "1h30", ".s", "1..5s", "0.5ns",
-        "36526d", "99999999999999999999999999d", "1.00000000000000000000000000001s", "00", "1e3s"}) {
+        "36526d", "99999999999999999999999999d", "1.00000000000000000000000000001s", "00",
+        "1e3s"}) {
     const auto parsed = ParseDuration(text);
     EXPECT_FALSE(parsed) << text;
     if (!parsed) EXPECT_EQ(parsed.error().reason, "BAD_DURATION") << text;
@@ -113,7 +135,8 @@ TEST(DurationTest, Refuses) {
 TEST(DurationTest, EveryDurationIsParsedBack) {
   std::mt19937_64 random(2);
   for (int i = 0; i < 20'000; ++i) {
-    const Duration d(static_cast<int64_t>(random() >> (1 + random() % 63)) % 3'155'760'000'000'000'000);
+    const Duration d(static_cast<int64_t>(random() >> (1 + random() % 63)) %
+                     3'155'760'000'000'000'000);
     ASSERT_EQ(ParseDuration(FormatDuration(d)), d) << FormatDuration(d);
   }
 }

@@ -57,8 +57,9 @@ TEST(UuidTest, TimeOfOthersIsNone) {
             Timestamp(1'645'557'742'000ms));
   for (const std::string_view text :
        {"", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e2-79b0-7cc3-c8c4-dc0c0c07398f",
-        "017f22e279b07cc398c4dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398", "ffffffff-ffff-7fff-bfff-ffffffffffff",
-        "017f22e2-79b0-7cc3-98c4-dc0c0c07398g", "017f22e2+79b0-7cc3-98c4-dc0c0c07398f"}) {
+        "017f22e279b07cc398c4dc0c0c07398f", "017f22e2-79b0-7cc3-98c4-dc0c0c07398",
+        "ffffffff-ffff-7fff-bfff-ffffffffffff", "017f22e2-79b0-7cc3-98c4-dc0c0c07398g",
+        "017f22e2+79b0-7cc3-98c4-dc0c0c07398f"}) {
     EXPECT_EQ(UuidV7Time(text), std::nullopt) << text;
   }
 }

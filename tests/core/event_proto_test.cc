@@ -29,7 +29,8 @@ class RandomEvents {
   bool OneIn(size_t n) { return Below(n) == 0; }
 
   std::string Text(size_t most) {
-    static constexpr const char* kCharacters[] = {"a", "Z", "0", " ", "\n", "é", "ß", "€", "語", "😀"};
+    static constexpr const char* kCharacters[] = {"a", "Z", "0", " ",  "\n",
+                                                  "é", "ß", "€", "語", "😀"};
     std::string text;
     if (OneIn(4)) return text;
     while (text.size() + 4 <= most && !OneIn(30)) text += kCharacters[Below(10)];
@@ -145,9 +146,7 @@ TEST_F(EventProtoTest, BodiesAreBatches) {
   }
 }
 
-std::string Groups(int depth) {
-  return std::string(depth, '\x0b') + std::string(depth, '\x0c');
-}
+std::string Groups(int depth) { return std::string(depth, '\x0b') + std::string(depth, '\x0c'); }
 std::string Field(char tag, const std::string& bytes) {
   std::string field(1, tag);
   size_t size = bytes.size();
@@ -160,33 +159,64 @@ std::string Field(char tag, const std::string& bytes) {
 TEST_F(EventProtoTest, CornersOfTheWireFormat) {
   const std::pair<std::string, bool> kCases[] = {
       {"", true},
-      {std::string("\x0a\x01" "a\x0a\x01" "b"), true},                        // twice: the last
-      {std::string("\x8a\x00\x01" "a", 4), true},                             // a long tag
-      {std::string("\x8a\x80\x80\x80\x00\x01" "a", 7), true},                 // the longest tag
-      {std::string("\x8a\x80\x80\x80\x80\x00\x01" "a", 8), false},            // too long a tag
-      {std::string("\x8a\x80\x80\x80\x70\x01" "a", 7), true},                 // tag over 32 bits
-      {std::string("\x0a\x81\x80\x80\x80\x00" "a", 7), true},                 // the longest length
-      {std::string("\x0a\x81\x80\x80\x80\x80\x00" "a", 8), false},            // too long a length
-      {std::string("\x0a\xff\xff\xff\xff\x07"), false},                       // 2 GiB
+      {std::string("\x0a\x01"
+                   "a\x0a\x01"
+                   "b"),
+       true},  // twice: the last
+      {std::string("\x8a\x00\x01"
+                   "a",
+                   4),
+       true},  // a long tag
+      {std::string("\x8a\x80\x80\x80\x00\x01"
+                   "a",
+                   7),
+       true},  // the longest tag
+      {std::string("\x8a\x80\x80\x80\x80\x00\x01"
+                   "a",
+                   8),
+       false},  // too long a tag
+      {std::string("\x8a\x80\x80\x80\x70\x01"
+                   "a",
+                   7),
+       true},  // tag over 32 bits
+      {std::string("\x0a\x81\x80\x80\x80\x00"
+                   "a",
+                   7),
+       true},  // the longest length
+      {std::string("\x0a\x81\x80\x80\x80\x80\x00"
+                   "a",
+                   8),
+       false},                                           // too long a length
+      {std::string("\x0a\xff\xff\xff\xff\x07"), false},  // 2 GiB
       {std::string("\x0a\xff\xff\xff\xff\x0f"), false},
-      {std::string("\x0a\x02" "a"), false},                                   // cut off
+      {std::string("\x0a\x02"
+                   "a"),
+       false},  // cut off
       {std::string("\x0a"), false},
-      {std::string("\x08\x01"), true},                                        // id as a varint
-      {std::string("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), true},    // over 64 bits
+      {std::string("\x08\x01"), true},                                      // id as a varint
+      {std::string("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), true},  // over 64 bits
       {std::string("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), false},
-      {std::string("\x0d" "1234"), true},
-      {std::string("\x0d" "123"), false},
-      {std::string("\x09" "12345678"), true},
-      {std::string("\x09" "1234567"), false},
-      {std::string("\x0e"), false},                                           // wire types 6, 7
+      {std::string("\x0d"
+                   "1234"),
+       true},
+      {std::string("\x0d"
+                   "123"),
+       false},
+      {std::string("\x09"
+                   "12345678"),
+       true},
+      {std::string("\x09"
+                   "1234567"),
+       false},
+      {std::string("\x0e"), false},  // wire types 6, 7
       {std::string("\x0f"), false},
-      {std::string(1, '\0'), false},                                          // field 0
+      {std::string(1, '\0'), false},  // field 0
       {std::string("\x02\x00", 2), false},
       {std::string("\x03\x04"), false},
-      {std::string("\x0c"), false},                                           // an end alone
-      {std::string("\x0b\x0c"), true},                                        // a group
+      {std::string("\x0c"), false},     // an end alone
+      {std::string("\x0b\x0c"), true},  // a group
       {std::string("\x0b\x08\x01\x0c"), true},
-      {std::string("\x0b\x14"), false},                                       // ended by another
+      {std::string("\x0b\x14"), false},  // ended by another
       {std::string("\x0b\x0a\x01"), false},
       {std::string("\x0b"), false},
       {std::string("\x0b\x00\x0c", 3), false},
@@ -196,21 +226,37 @@ TEST_F(EventProtoTest, CornersOfTheWireFormat) {
       {Field(0x42, Groups(100)), false},
       {Field(0x3a, Groups(99)), true},
       {Field(0x3a, Groups(100)), false},
-      {Field(0x42, "\x0b") + "\x0c", false},                                  // group over the end
-      {Field(0x42, "\x08") + "\x01", false},                                  // varint over the end
-      {Field(0x42, "\x0a\x05") + "12345", false},                             // length over the end
-      {Field(0x42, "\x08\x05") + Field(0x42, "\x10\x07"), true},              // merged
-      {Field(0x42, "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), true},    // negative nanos
-      {Field(0x42, "\x10\x80\x94\xeb\xdc\x03"), true},                        // nanos of a second
-      {Field(0x42, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), true},        // the last second
-      {Field(0x42, "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), true},    // the first second
-      {Field(0x3a, ""), true},                                                // header of nothing
-      {Field(0x3a, "\x12\x01" "v\x0a\x01n"), true},                           // value before name
-      {Field(0x3a, "\x0a\x01n\x12\x01" "1") + Field(0x3a, "\x0a\x01n\x12\x01" "2"), true},
-      {Field(0x3a, "\x0a\x01n\x12\x01" "1") + Field(0x3a, "\x0a\x01n"), true},
-      {Field(0x3a, "\x0a\x01n\x0a\x01m\x12\x01" "1\x18\x05"), true},
+      {Field(0x42, "\x0b") + "\x0c", false},                                // group over the end
+      {Field(0x42, "\x08") + "\x01", false},                                // varint over the end
+      {Field(0x42, "\x0a\x05") + "12345", false},                           // length over the end
+      {Field(0x42, "\x08\x05") + Field(0x42, "\x10\x07"), true},            // merged
+      {Field(0x42, "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), true},  // negative nanos
+      {Field(0x42, "\x10\x80\x94\xeb\xdc\x03"), true},                      // nanos of a second
+      {Field(0x42, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), true},      // the last second
+      {Field(0x42, "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), true},  // the first second
+      {Field(0x3a, ""), true},                                              // header of nothing
+      {Field(0x3a,
+             "\x12\x01"
+             "v\x0a\x01n"),
+       true},  // value before name
+      {Field(0x3a,
+             "\x0a\x01n\x12\x01"
+             "1") +
+           Field(0x3a,
+                 "\x0a\x01n\x12\x01"
+                 "2"),
+       true},
+      {Field(0x3a,
+             "\x0a\x01n\x12\x01"
+             "1") +
+           Field(0x3a, "\x0a\x01n"),
+       true},
+      {Field(0x3a,
+             "\x0a\x01n\x0a\x01m\x12\x01"
+             "1\x18\x05"),
+       true},
       {Field(0x52, ""), true},
-      {Field(0x0a, "\xff"), true},                                            // UTF-8 is not looked at
+      {Field(0x0a, "\xff"), true},  // UTF-8 is not looked at
   };
   for (const auto& [bytes, accepted] : kCases) {
     EventView view;
@@ -222,8 +268,8 @@ TEST_F(EventProtoTest, CornersOfTheWireFormat) {
 TEST_F(EventProtoTest, ManyHeadersOfOneName) {
   std::string bytes;
   for (int i = 0; i < 1'000; ++i) {
-    bytes += Field(0x3a, Field(0x0a, "n" + std::to_string(i % 100)) +
-                             Field(0x12, std::to_string(i)));
+    bytes +=
+        Field(0x3a, Field(0x0a, "n" + std::to_string(i % 100)) + Field(0x12, std::to_string(i)));
   }
   EXPECT_EQ(RecordDifference(bytes), "");
 }

@@ -114,8 +114,7 @@ TEST(FormatsTest, Cursors) {
   const Page page("cursor.md");
   const Epoch epoch(0x0123456789abcdef);
   ExpectCursor(page, "cursor-topic", TopicCursor{epoch, Offset(300), TopicCursorHash("orders")});
-  ExpectCursor(page, "cursor-feed",
-               FeedCursor{epoch, {FeedPosition(7), FeedPosition(1'000'000)}});
+  ExpectCursor(page, "cursor-feed", FeedCursor{epoch, {FeedPosition(7), FeedPosition(1'000'000)}});
 }
 
 // The text on the page is the base64url of the bytes on the page.

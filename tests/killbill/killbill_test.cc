@@ -1,7 +1,7 @@
 // Kill Bill's QueueApi as `postroad serve` speaks it: what facts of that API clients rely on, and
 // what is better here.
-#include <gtest/gtest.h>
 #include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
@@ -94,8 +94,8 @@ class KillBillTest : public ::testing::Test {
   void Connect() {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    channel_ = grpc::CreateCustomChannel(server_.grpc(), grpc::InsecureChannelCredentials(),
-                                         arguments);
+    channel_ =
+        grpc::CreateCustomChannel(server_.grpc(), grpc::InsecureChannelCredentials(), arguments);
     stub_ = queue::QueueApi::NewStub(channel_);
   }
   template <typename Call>

@@ -15,9 +15,10 @@ constexpr Duration kBetweenLogLines = std::chrono::seconds(10);
 Labels OfMethod(const std::string& method) { return {{"method", method}}; }
 
 Counter& Ends(Metrics& metrics, const std::string& method, const char* result) {
-  return metrics.GetCounter("postroad_killbill_calls_total",
-                            "Calls of Kill Bill's QueueApi ended, by result: ok, failed, cancelled.",
-                            {{"method", method}, {"result", result}});
+  return metrics.GetCounter(
+      "postroad_killbill_calls_total",
+      "Calls of Kill Bill's QueueApi ended, by result: ok, failed, cancelled.",
+      {{"method", method}, {"result", result}});
 }
 
 std::string_view MetadataValue(const grpc::CallbackServerContext& context, const char* name) {
@@ -53,7 +54,8 @@ Backend::Backend(KillBillOptions given)
       subscribe(options.metrics, "SubscribeEvents"),
       ack(options.metrics, "Ack"),
       close(options.metrics, "Close"),
-      unknown_acks_logged_((options.clock.Monotonic() - kBetweenLogLines).time_since_epoch().count()) {}
+      unknown_acks_logged_(
+          (options.clock.Monotonic() - kBetweenLogLines).time_since_epoch().count()) {}
 
 Result<std::shared_ptr<const auth::Principal>> Backend::Authenticate(
     const grpc::CallbackServerContext& context) const {

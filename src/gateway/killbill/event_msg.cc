@@ -59,7 +59,8 @@ Result<Event> ToEvent(const queue::EventMsg& message, Timestamp now) {
               .topic = TopicOf(message.search_key2()),
               .content_type = "application/json",
               .payload = message.event_json()};
-  if (!message.client_id().empty()) event.headers.emplace_back(kClientIdHeader, message.client_id());
+  if (!message.client_id().empty())
+    event.headers.emplace_back(kClientIdHeader, message.client_id());
   if (!message.future_user_token().empty()) {
     event.headers.emplace_back(kFutureUserTokenHeader, message.future_user_token());
   }

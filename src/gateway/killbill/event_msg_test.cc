@@ -31,8 +31,7 @@ TEST(EventMsgTest, BecomesAnEvent) {
   EXPECT_EQ(event->content_type, "application/json");
   EXPECT_EQ(event->time, kNow - 1s + 123'456'789ns);
   EXPECT_EQ(event->deliver_at, std::nullopt);
-  EXPECT_EQ(event->search_keys,
-            (std::vector<std::string>{"search_key1=-1", "search_key2=42"}));
+  EXPECT_EQ(event->search_keys, (std::vector<std::string>{"search_key1=-1", "search_key2=42"}));
 }
 
 TEST(EventMsgTest, ComesBackAsItWasPosted) {

@@ -31,7 +31,8 @@ class Service final : public RawApi {
   using RawApi::PostEvent;
   using RawApi::SubscribeEvents;
 
-  grpc::ServerUnaryReactor* PostEvent(Context* context, const Bytes* request, Bytes* response) override {
+  grpc::ServerUnaryReactor* PostEvent(Context* context, const Bytes* request,
+                                      Bytes* response) override {
     *response = NoFields();
     return StartCall<PostCall>(backend_, backend_.post, *context, *request);
   }
@@ -43,7 +44,8 @@ class Service final : public RawApi {
     *response = NoFields();
     return StartCall<AckCall>(backend_, backend_.ack, *context, *request);
   }
-  grpc::ServerUnaryReactor* Close(Context* context, const Bytes* request, Bytes* response) override {
+  grpc::ServerUnaryReactor* Close(Context* context, const Bytes* request,
+                                  Bytes* response) override {
     *response = NoFields();
     return StartCall<CloseCall>(backend_, backend_.close, *context, *request);
   }

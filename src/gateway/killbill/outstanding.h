@@ -1,5 +1,5 @@
-// What is delivered and not yet settled, by the user token that an Ack names; and the streams that a
-// Close names. Kill Bill's acks come as calls of their own, on any connection.
+// What is delivered and not yet settled, by the user token that an Ack names; and the streams that
+// a Close names. Kill Bill's acks come as calls of their own, on any connection.
 #ifndef POSTROAD_GATEWAY_KILLBILL_OUTSTANDING_H_
 #define POSTROAD_GATEWAY_KILLBILL_OUTSTANDING_H_
 
@@ -37,8 +37,8 @@ class OutstandingBook {
   };
 
   // Notes a delivery, which `stream` may settle until `expires`. The same delivery noted by an
-  // earlier stream of the same subscription (`search_key2`) is forgotten there. Also forgets what of
-  // this stream has expired by `now`.
+  // earlier stream of the same subscription (`search_key2`) is forgotten there. Also forgets what
+  // of this stream has expired by `now`.
   void Note(const std::shared_ptr<Stream>& stream, const std::string& caller, int64_t search_key2,
             std::string_view token, delivery::DeliveryId id, MonotonicTime now,
             MonotonicTime expires);

@@ -162,7 +162,9 @@ std::string BodyDifference(std::string_view bytes) {
   if (!reader.ok() || !std::ranges::all_of(records, parses)) return "";
   if (!accepted) {
     // Inside a batch protobuf allows groups to nest one less deep; nothing else may be the reason.
-    const auto proto_parses = [](auto record) { return EventBytes().ParseFromString(std::string(record)); };
+    const auto proto_parses = [](auto record) {
+      return EventBytes().ParseFromString(std::string(record));
+    };
     return std::ranges::all_of(records, proto_parses) ? "" : "body accepted";
   }
   if (static_cast<size_t>(batch.events_size()) != records.size()) return "number of records";

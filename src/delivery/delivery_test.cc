@@ -1,4 +1,8 @@
 // Subscriptions at work, on a real journal and store: deliveries, retries, restarts, members.
+#include <atomic>
+#include <thread>
+
+#include "delivery/state_codec.h"
 #include "delivery/testing.h"
 
 namespace postroad::delivery {
@@ -377,6 +381,90 @@ TEST_F(DeliveryTest, DrainingClosesMembersWithTheReason) {
   EXPECT_EQ(sink.closed->reason, "DRAINING");
   RecordingSink late;
   EXPECT_EQ(engine->Join("s", {}, executor, late).error().reason, "DRAINING");
+}
+
+TEST_F(DeliveryTest, DrainingWaitsForWhatIsInFlight) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a", "b"});
+  RecordingSink sink;
+  const auto member = Join("s", sink, 1);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  std::atomic<bool> drained = false;
+  std::thread drainer([&] {
+    engine->Drain(hours(1));
+    drained = true;
+  });
+  // Once it is draining nobody can join.
+  ASSERT_TRUE(Until([&] {
+    RecordingSink late;
+    return !engine->Join("s", {}, executor, late);
+  }));
+  member->AddCredit(10);
+  Settle();
+  EXPECT_FALSE(drained);
+  EXPECT_EQ(sink.deliveries.size(), 1u);  // nothing new
+  SettleOne(*member, Ack(DeliveryId(0)));
+  EXPECT_TRUE(Until([&] { return drained && sink.closed; }));
+  drainer.join();
+}
+
+std::string SavedBytes(DeliveryTest& test, const std::string& name) {
+  const auto bytes = test.house.store->Get(store::Table::kSubscriptions, StateKey(name));
+  return bytes && *bytes ? **bytes : std::string();
+}
+
+TEST_F(DeliveryTest, WhatIsSettledIsSavedWithoutAStop) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a", "b"});
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
+  SettleOne(*member, Ack(DeliveryId(1)));
+  EXPECT_TRUE(Until([&] {
+    const auto saved = DecodeState(SavedBytes(*this, "s"));
+    return saved && saved->end == 2 && saved->unsettled.size() == 1;
+  }));
+}
+
+// As after a crash: the state in the store is older than what happened.
+TEST_F(DeliveryTest, AnOlderStateRedeliversButBuriesNothingTwice) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a", "b", "c"});
+  const std::string old = SavedBytes(*this, "s");
+  {
+    RecordingSink sink;
+    const auto member = Join("s", sink);
+    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 3; }));
+    SettleOne(*member, Ack(DeliveryId(0)));
+    SettleOne(*member, Terminate(DeliveryId(1), "bad"));
+    ASSERT_TRUE(Until([&] { return Info("s").dead_letters == 1; }));
+  }
+  CloseEngine();
+  const store::Mutation put{store::Mutation::Kind::kPut, store::Table::kSubscriptions,
+                            StateKey("s"), old};
+  ASSERT_TRUE(house.store->Write({&put, 1}, true));
+  OpenEngine();
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
+  Settle();
+  EXPECT_EQ(sink.Payloads(), (Strings{"a", "c"}));
+  EXPECT_EQ(Info("s").dead_letters, 1u);
+}
+
+TEST_F(DeliveryTest, TenThousandMembersComeAndGo) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a"});
+  for (int i = 0; i < 10'000; ++i) {
+    RecordingSink sink;
+    const auto member = Join("s", sink, 1);
+    if (i % 100 == 0) executor.RunUntilIdle();
+  }
+  EXPECT_TRUE(Info("s").members.empty());
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  EXPECT_EQ(sink.deliveries[0].attempt, 1u);
 }
 
 TEST_F(DeliveryTest, DefinitionsLastAndConflictsAreNamed) {

@@ -124,6 +124,17 @@ TEST_F(StateTest, ExtendedDeadlinesHold) {
   EXPECT_EQ(Tick(kStart + seconds(100)).size(), 1u);
 }
 
+TEST_F(StateTest, TheLastExtensionCounts) {
+  Ingest(0, 1);
+  const MemberIndex m = state.Join(0);
+  state.AddCredit(m, 9);
+  Send(state);
+  EXPECT_TRUE(state.Extend(m, 0, seconds(5), kStart));
+  EXPECT_TRUE(state.Extend(m, 0, seconds(100), kStart));
+  EXPECT_TRUE(Tick(kStart + seconds(5)).empty());
+  EXPECT_EQ(Tick(kStart + seconds(100)).size(), 1u);
+}
+
 TEST_F(StateTest, ExhaustedEventsDieAndHoldTheFloorUntilStored) {
   Ingest(0, 1);
   const MemberIndex m = state.Join(0);

@@ -3,7 +3,8 @@
 
 Writes CTestTestfile.cmake into --out with every test of build/<preset>, named <preset>.<test>; a
 preset's tests that are not built are left out, and said. With --minutes N, sanitized tests that
-would not fit into N minutes are left out too (by what they took the last time), and said.
+would not fit into N minutes are left out too (by what they took the last time), and so are sanitized
+tests of whole processes, whose waits are measured for the program as it ships; both are said.
 """
 import argparse
 import json
@@ -43,6 +44,13 @@ def is_built(test):
     return os.access(command[0], os.X_OK) or shutil.which(command[0]) is not None
 
 
+def labels_of(test):
+    for entry in test.get("properties", []):
+        if entry["name"] == "LABELS":
+            return entry["value"]
+    return []
+
+
 def quote(value):
     return "[==[" + str(value) + "]==]"
 
@@ -72,7 +80,9 @@ def choose(presets, minutes, costs):
         for test in tests_of(preset):
             name = f"{preset}.{test['name']}"
             cost = costs.get(name, GUESSED_SECONDS.get(preset, 30))
-            if not is_built(test):
+            if minutes and preset != "release" and "process" in labels_of(test):
+                left_out.append(f"{name} (processes: ./dev test --preset {preset})")
+            elif not is_built(test):
                 left_out.append(f"{name} (not built in time)")
             elif preset != "release" and cost > budget:
                 left_out.append(f"{name} (no time)")

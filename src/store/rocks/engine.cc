@@ -44,7 +44,6 @@ Engine::~Engine() {
 }
 
 std::unique_ptr<rocksdb::Iterator> Engine::Iterate(Family f, rocksdb::ReadOptions options) {
-  options.total_order_seek = true;  // also over families that are hashed by name in memory
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, family(f)));
 }
 

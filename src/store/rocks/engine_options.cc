@@ -4,8 +4,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/memtablerep.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -73,11 +71,10 @@ void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
   table.cache_index_and_filter_blocks = false;
   table.block_size = 4 << 10;
   topics.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // In memory a hash table of names: a third of a sorted list's cost. It is sorted when it is
-  // flushed (on another thread), and whenever topics are listed, which RocksStore::ListTopics
-  // allows for.
-  topics.prefix_extractor.reset(rocksdb::NewNoopTransform());
-  topics.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(1 << 15, 0, 0, false));
+  // In memory a filter, too, so that a name that is nowhere costs one probe there. The list stays
+  // sorted as it is filled: a hash table would fill faster, but cost more when it is flushed.
+  topics.memtable_prefix_bloom_size_ratio = 0.1;
+  topics.memtable_whole_key_filtering = true;
   topics.write_buffer_size = 4 << 20;
   topics.level0_file_num_compaction_trigger = 8;
 }
@@ -100,7 +97,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.max_manifest_file_size = 16 << 20;
   db.stats_dump_period_sec = 0;  // nothing to do when idle
   db.stats_persist_period_sec = 0;
-  db.allow_concurrent_memtable_write = false;  // the hash table's condition
+  db.allow_concurrent_memtable_write = false;  // there is one appender
   db.max_bgerror_resume_count = 0;
   db.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
   return db;

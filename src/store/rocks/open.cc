@@ -11,7 +11,7 @@
 namespace postroad::store {
 namespace {
 
-// Topics whose log's end is kept in memory: some 250 bytes each.
+// Topics whose log's end is kept in memory: some 150 bytes each.
 constexpr size_t kCachedTopics = 32'768;
 
 Result<std::optional<uint64_t>> GetNumber(Engine& engine, const char* key) {

@@ -71,7 +71,6 @@ class RocksStore final : public Store {
   Result<TopicState> LoadState(const TopicValue& topic, TopicRuns& runs);
   Result<std::optional<TopicValue>> LoadTopic(std::string_view name);
   Result<std::optional<TrimValue>> LoadTrim(TopicId topic);
-  void SortNewTopics();
   Result<TopicInfo> WithBounds(TopicInfo info, TopicRuns& runs);
   // Puts into `batch` what forgets all runs of `runs` before `before`.
   void DropRuns(rocksdb::WriteBatch& batch, TopicRuns& runs, Offset before);

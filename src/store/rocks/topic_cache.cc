@@ -1,52 +1,62 @@
 // The topics that were posted to lately.
 #include "store/rocks/topic_cache.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace postroad::store {
+
+TopicCache::Place TopicCache::Locate(std::string_view name) {
+  const size_t hash = std::hash<std::string_view>{}(name);
+  Place place{sets_[hash % sets_.size()], static_cast<uint32_t>(hash >> 32), 0};
+  if (!place.set) {
+    place.way = kWays;
+    return place;
+  }
+  const Set& set = *place.set;
+  for (; place.way < kWays; ++place.way) {
+    if (set.tags[place.way] == place.tag && set.used[place.way] != 0 &&
+        set.items[place.way].name == name) {
+      break;
+    }
+  }
+  return place;
+}
 
 std::optional<TopicState> TopicCache::Find(std::string_view name) {
   std::lock_guard lock(mutex_);
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end()) return std::nullopt;
-  items_.splice(items_.begin(), items_, found->second);
-  return found->second->state;
+  const Place place = Locate(name);
+  if (place.way == kWays) return std::nullopt;
+  place.set->used[place.way] = ++clock_;
+  return place.set->items[place.way].state;
 }
 
 void TopicCache::Put(std::string_view name, const TopicState& state) {
   std::lock_guard lock(mutex_);
-  if (const auto found = by_name_.find(name); found != by_name_.end()) {
-    found->second->state = state;
-    items_.splice(items_.begin(), items_, found->second);
-  } else if (items_.size() < capacity_) {
-    items_.push_front({std::string(name), state});
-    by_name_.emplace(items_.front().name, items_.begin());
-  } else {
-    ReplaceOldest(name, state);
+  Place place = Locate(name);
+  if (!place.set) place.set = std::make_unique<Set>();
+  Set& set = *place.set;
+  if (place.way == kWays) {
+    place.way = static_cast<size_t>(std::ranges::min_element(set.used) - set.used.begin());
+    size_ += set.used[place.way] == 0;
+    set.tags[place.way] = place.tag;
+    set.items[place.way].name.assign(name);
   }
-}
-
-// Reuses what the least recently used occupies.
-void TopicCache::ReplaceOldest(std::string_view name, const TopicState& state) {
-  const auto item = std::prev(items_.end());
-  auto node = by_name_.extract(item->name);
-  item->name.assign(name);
-  item->state = state;
-  items_.splice(items_.begin(), items_, item);
-  node.key() = item->name;
-  by_name_.insert(std::move(node));
+  set.items[place.way].state = state;
+  set.used[place.way] = ++clock_;
 }
 
 void TopicCache::Erase(std::string_view name) {
   std::lock_guard lock(mutex_);
-  const auto found = by_name_.find(name);
-  if (found == by_name_.end()) return;
-  const auto item = found->second;
-  by_name_.erase(found);
-  items_.erase(item);
+  const Place place = Locate(name);
+  if (place.way == kWays) return;
+  place.set->used[place.way] = 0;
+  --size_;
 }
 
 size_t TopicCache::size() const {
   std::lock_guard lock(mutex_);
-  return items_.size();
+  return size_;
 }
 
 }  // namespace postroad::store

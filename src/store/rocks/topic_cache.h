@@ -2,12 +2,14 @@
 #ifndef POSTROAD_STORE_ROCKS_TOPIC_CACHE_H_
 #define POSTROAD_STORE_ROCKS_TOPIC_CACHE_H_
 
-#include <list>
+#include <array>
+#include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "core/time.h"
 #include "core/types.h"
@@ -22,11 +24,13 @@ struct TopicState {
   uint64_t bytes = 0;  // body bytes of all runs so far, kept or not
 };
 
-// Keeps the `capacity` most recently used. Holds what is committed and nothing else: only the
-// appender puts, after its commit, so an entry is never older than what is stored. Thread-safe.
+// Keeps about the `capacity` most recently used: each name has its place in one set of a few, of
+// which the least recently used goes. A list of all in order would cost a new topic, which is often
+// used once and never again, several times as much. Holds what is committed and nothing else: only
+// the appender puts, after its commit, so an entry is never older than what is stored. Thread-safe.
 class TopicCache {
  public:
-  explicit TopicCache(size_t capacity) : capacity_(capacity) {}
+  explicit TopicCache(size_t capacity) : sets_((capacity + kWays - 1) / kWays) {}
 
   std::optional<TopicState> Find(std::string_view name);
   void Put(std::string_view name, const TopicState& state);
@@ -34,16 +38,28 @@ class TopicCache {
   size_t size() const;
 
  private:
+  static constexpr size_t kWays = 8;
   struct Item {
     std::string name;
     TopicState state;
   };
-  void ReplaceOldest(std::string_view name, const TopicState& state);
+  struct Set {
+    std::array<uint32_t, kWays> tags{};  // of the names' hashes
+    std::array<uint64_t, kWays> used{};  // when; 0: nothing is there
+    std::array<Item, kWays> items;
+  };
+  struct Place {
+    std::unique_ptr<Set>& set;  // null until the first Put
+    uint32_t tag;
+    size_t way;  // kWays: the name is not there
+  };
 
-  const size_t capacity_;
+  Place Locate(std::string_view name);
+
   mutable std::mutex mutex_;
-  std::list<Item> items_;  // most recently used first
-  std::unordered_map<std::string_view, std::list<Item>::iterator> by_name_;  // views Item::name
+  std::vector<std::unique_ptr<Set>> sets_;
+  uint64_t clock_ = 0;
+  size_t size_ = 0;
 };
 
 }  // namespace postroad::store

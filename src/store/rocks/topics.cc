@@ -87,18 +87,9 @@ Result<TopicInfo> RocksStore::FindTopicById(TopicId id) {
   return WithBounds({.id = id, .name = std::move(name), .created = topic->created}, runs);
 }
 
-void RocksStore::SortNewTopics() {
-  uint64_t unsorted = 0;
-  auto* topics = engine_->family(Family::kTopics);
-  engine_->db().GetIntProperty(topics, "rocksdb.num-entries-active-mem-table", &unsorted);
-  // Sorting more than that for each page would be slow; a file is sorted once.
-  if (unsorted > 1000) engine_->db().Flush({}, topics).PermitUncheckedError();
-}
-
 Result<std::vector<TopicInfo>> RocksStore::ListTopics(std::string_view after,
                                                       std::string_view prefix, size_t limit,
                                                       bool with_bounds) {
-  SortNewTopics();
   std::vector<TopicInfo> out;
   const auto names = engine_->Iterate(Family::kTopics);
   std::optional<TopicRuns> runs;

@@ -14,6 +14,7 @@ class ChunkWalk {
   void Place(uint32_t index, PostResult& result) {
     if (duplicates_ < chunk_->duplicates.size() && chunk_->duplicates[duplicates_].index == index) {
       result.offset = chunk_->duplicates[duplicates_].first;
+      result.scheduled = chunk_->duplicates[duplicates_].waits;
       result.duplicate = true;
       ++duplicates_;
     } else {

@@ -23,6 +23,25 @@ uint32_t IndexOfKept(const Duplicates& duplicates, uint32_t kept) {
   return kept + static_cast<uint32_t>(low);
 }
 
+// Takes these events, by rising index, out of the chunk's body.
+void LeaveOut(Chunk& chunk, std::span<const uint32_t> indexes) {
+  if (indexes.empty()) return;
+  std::string kept;
+  BodyReader reader(chunk.body);
+  size_t begin = 0;
+  for (uint32_t i = 0, next = 0; reader.Next(); ++i) {
+    const size_t end = chunk.body.size() - reader.rest().size();
+    if (next < indexes.size() && indexes[next] == i) {
+      ++next;
+    } else {
+      kept.append(chunk.body, begin, end - begin);
+    }
+    begin = end;
+  }
+  chunk.body = std::move(kept);
+  chunk.count -= static_cast<uint32_t>(indexes.size());
+}
+
 }  // namespace
 
 Status GroupCommit::Plan(std::span<Posted> posts, FeedPosition base, Timestamp stored_at) {
@@ -48,7 +67,7 @@ Status GroupCommit::PlanBatch(Batch& batch) {
       return {};
     }
   }
-  for (Chunk& chunk : batch.chunks) POSTROAD_TRY(PlanChunk(chunk));
+  for (Chunk& chunk : batch.chunks) POSTROAD_TRY(PlanChunk(chunk, batch.internal));
   for (FutureEvent& event : batch.future) {
     POSTROAD_ASSIGN(const bool is_new, PlanFuture(event));
     planned.future_duplicate.push_back(!is_new);
@@ -60,13 +79,15 @@ Status GroupCommit::PlanBatch(Batch& batch) {
   return {};
 }
 
-Status GroupCommit::PlanChunk(Chunk& chunk) {
+Status GroupCommit::PlanChunk(Chunk& chunk, bool internal) {
   const TopicSettings settings = rules_.For(chunk.topic);
   PlannedChunk planned{.topic = chunk.topic, .durability = settings.durability};
   if (settings.dedup_window > Duration::zero() && !chunk.fingerprints.empty()) {
+    // Those that came due are internal.
+    if (!internal) POSTROAD_TRY(DropWaiting(chunk, planned));
     POSTROAD_TRY(DropDuplicates(chunk, settings, planned));
   }
-  totals_.duplicates += planned.duplicates.size();
+  totals_.duplicates += planned.duplicates.size() + planned.waiting.size();
   const auto kind = static_cast<size_t>(settings.durability);
   totals_.events[kind] += chunk.count;
   totals_.bytes[kind] += chunk.body.size();
@@ -93,22 +114,30 @@ Status GroupCommit::DropDuplicates(Chunk& chunk, const TopicSettings& settings,
                      if (same) planned.duplicates.push_back(duplicate);
                      return same;
                    }));
-  if (duplicates.empty()) return {};
-  std::string kept;
+  LeaveOut(chunk, duplicates);
+  return {};
+}
+
+Status GroupCommit::DropWaiting(Chunk& chunk, PlannedChunk& planned) {
+  POSTROAD_ASSIGN(const bool any, schedule_.WaitsIn(chunk.topic));
+  if (!any) return {};
+  std::vector<uint32_t> waiting;
+  std::vector<uint64_t> fingerprints;
   BodyReader reader(chunk.body);
-  size_t begin = 0;
-  for (uint32_t i = 0, next = 0; reader.Next(); ++i) {
-    const size_t end = chunk.body.size() - reader.rest().size();
-    const bool is_duplicate = next < duplicates.size() && duplicates[next] == i;
-    if (is_duplicate) {
-      ++next;
-    } else {
-      kept.append(chunk.body, begin, end - begin);
+  for (uint32_t i = 0; const auto record = reader.Next(); ++i) {
+    bool waits = false;
+    if (chunk.fingerprints[i] != 0) {
+      POSTROAD_ASSIGN(waits, schedule_.Waits(chunk.topic, RecordId(*record)));
     }
-    begin = end;
+    if (waits) {
+      waiting.push_back(i);
+      planned.waiting.push_back({.index = i, .waits = true});
+    } else {
+      fingerprints.push_back(chunk.fingerprints[i]);
+    }
   }
-  chunk.body = std::move(kept);
-  chunk.count -= static_cast<uint32_t>(duplicates.size());
+  LeaveOut(chunk, waiting);
+  chunk.fingerprints = std::move(fingerprints);
   return {};
 }
 
@@ -134,8 +163,7 @@ std::string_view GroupCommit::IdOfTicket(uint32_t ticket, const Chunk& chunk,
     return RecordId(builder_.RecordAt(earlier.place, ticket - *earlier.ticket));
   }
   // Tickets of this chunk count its events but for the duplicates met so far.
-  return RecordId(
-      RecordOf(chunk, IndexOfKept(planned.duplicates, ticket - *planned.ticket)));
+  return RecordId(RecordOf(chunk, IndexOfKept(planned.duplicates, ticket - *planned.ticket)));
 }
 
 std::string_view GroupCommit::RecordOf(const Chunk& chunk, uint32_t index) {
@@ -155,8 +183,8 @@ const GroupCommit::PlannedChunk& GroupCommit::ChunkOfTicket(uint32_t ticket) con
 Result<bool> GroupCommit::PlanFuture(FutureEvent& event) {
   const TopicSettings settings = rules_.For(event.topic);
   if (settings.dedup_window > Duration::zero()) {
-    POSTROAD_ASSIGN(const auto stored, lookup_.FindRecent(event.topic, event.id,
-                                                          stored_at_ - settings.dedup_window));
+    POSTROAD_ASSIGN(const auto stored,
+                    lookup_.FindRecent(event.topic, event.id, stored_at_ - settings.dedup_window));
     if (stored) {
       ++totals_.duplicates;
       return false;
@@ -198,14 +226,16 @@ Result<ChunkResult> GroupCommit::ResultOf(const PlannedChunk& chunk,
       const PlannedChunk& of = ChunkOfTicket(duplicate.event.ticket);
       first = OffsetOf(of, placements) + (duplicate.event.ticket - *of.ticket);
     }
-    result.duplicates.push_back({duplicate.index, first});
+    result.duplicates.push_back({IndexOfKept(chunk.waiting, duplicate.index), first});
   }
+  result.duplicates.insert(result.duplicates.end(), chunk.waiting.begin(), chunk.waiting.end());
+  std::ranges::sort(result.duplicates, {}, &Duplicate::index);
   if (chunk.place.count > 0) {
     result.topic = placements[chunk.place.run].topic;
     result.first = OffsetOf(chunk, placements);
     return result;
   }
-  if (chunk.duplicates.empty()) return result;
+  if (chunk.duplicates.empty()) return result;  // a topic may have none but waiting events yet
   POSTROAD_ASSIGN(const store::TopicInfo info, store_.FindTopic(chunk.topic));
   result.topic = info.id;
   result.first = info.next;

@@ -1,5 +1,5 @@
-// One group commit: plans the batches that waited, drops duplicates, builds runs and mutations, and,
-// once the store has them, says where each batch's events are.
+// One group commit: plans the batches that waited, drops duplicates, builds runs and mutations,
+// and, once the store has them, says where each batch's events are.
 #ifndef POSTROAD_JOURNAL_GROUP_COMMIT_H_
 #define POSTROAD_JOURNAL_GROUP_COMMIT_H_
 
@@ -31,7 +31,7 @@ class GroupCommit {
 
   struct Write {
     std::vector<store::RunToAppend> runs;
-    bool sync = false;    // some of it must be on disk
+    bool sync = false;      // some of it must be on disk
     bool unsynced = false;  // some of it is acknowledged though it may not be
   };
   // What is to be stored, with mutations(). After it, nothing is added.
@@ -57,9 +57,12 @@ class GroupCommit {
   struct PlannedChunk {
     std::string_view topic;
     Durability durability = Durability::kDisk;
-    ChunkPlace place;            // count: events stored
+    ChunkPlace place;                // count: events stored
     std::optional<uint32_t> ticket;  // of its first event in dedup
     std::vector<DuplicateOf> duplicates;
+    // Events of an id that waits in the schedule: left out before all else, so that the indexes of
+    // `duplicates` do not count them.
+    std::vector<Duplicate> waiting;
   };
   struct PlannedBatch {
     size_t first_chunk = 0;
@@ -69,7 +72,8 @@ class GroupCommit {
   };
 
   Status PlanBatch(Batch& batch);
-  Status PlanChunk(Chunk& chunk);
+  Status PlanChunk(Chunk& chunk, bool internal);
+  Status DropWaiting(Chunk& chunk, PlannedChunk& planned);
   Status DropDuplicates(Chunk& chunk, const TopicSettings& settings, PlannedChunk& planned);
   Result<bool> PlanFuture(FutureEvent& event);
   Result<bool> IsSame(const Chunk& chunk, const PlannedChunk& planned, uint32_t index,
@@ -96,7 +100,7 @@ class GroupCommit {
   std::vector<PlannedBatch> batches_;
   std::vector<PlannedChunk> chunks_;
   std::vector<std::string_view> records_;  // of the chunk being planned, once one was looked at
-  std::vector<size_t> ticketed_;  // chunks that have tickets
+  std::vector<size_t> ticketed_;           // chunks that have tickets
   std::vector<store::Mutation> mutations_;
   bool wants_sync_ = false;  // mutations or batches with nothing else
   Totals totals_;

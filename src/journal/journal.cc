@@ -1,7 +1,7 @@
 #include "journal/journal.h"
 
-#include <limits>
 #include <pthread.h>
+#include <limits>
 
 #include <algorithm>
 
@@ -147,6 +147,14 @@ Result<uint64_t> JournalImpl::CancelScheduled(const ScheduledQuery& query) {
 }
 
 Status JournalImpl::DeleteTopic(std::string_view name) {
+  // First, so that none that waits makes the topic anew.
+  POSTROAD_ASSIGN(const uint64_t cancelled, CancelScheduled({.topic = std::string(name)}));
+  const Status deleted = DeleteStored(name);
+  const bool had_none = !deleted && deleted.error().code == ErrorCode::kNotFound;
+  return had_none && cancelled > 0 ? Status() : deleted;
+}
+
+Status JournalImpl::DeleteStored(std::string_view name) {
   return committer_.RunBetween([&]() -> Status {
     POSTROAD_ASSIGN(const store::TopicInfo info, store_.FindTopic(name));
     POSTROAD_TRY(store_.DeleteTopic(name));

@@ -31,12 +31,12 @@ namespace postroad::journal {
 using store::RunPtr;
 
 struct JournalOptions {
-  uint64_t max_pending_bytes = 64 << 20;  // posts not yet committed; more are refused
-  uint64_t max_group_bytes = 4 << 20;     // of one group commit
-  uint64_t hot_tail_bytes = 32 << 20;     // of recent runs kept in memory for readers
-  uint64_t dedup_memory_bytes = 64 << 20; // of fingerprints kept in memory
+  uint64_t max_pending_bytes = 64 << 20;   // posts not yet committed; more are refused
+  uint64_t max_group_bytes = 4 << 20;      // of one group commit
+  uint64_t hot_tail_bytes = 32 << 20;      // of recent runs kept in memory for readers
+  uint64_t dedup_memory_bytes = 64 << 20;  // of fingerprints kept in memory
   Duration retention_interval = std::chrono::seconds(10);
-  uint64_t max_scheduled = 10'000'000;    // future-dated events kept; more are refused
+  uint64_t max_scheduled = 10'000'000;  // future-dated events kept; more are refused
   TopicRules rules;
 };
 
@@ -70,6 +70,7 @@ struct Batch {
 struct Duplicate {
   uint32_t index = 0;  // in the chunk
   Offset first;        // of the event stored first
+  bool waits = false;  // that event waits in the schedule: it has no offset yet
 };
 struct ChunkResult {
   TopicId topic;
@@ -150,9 +151,9 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual Epoch epoch() const = 0;
-  // The epoch that cursors of this topic carry. That of the store for disk topics. For memory topics
-  // one of its own, which changes when the machine went down without a clean stop since their last
-  // events were acknowledged: some may be lost and their offsets used again.
+  // The epoch that cursors of this topic carry. That of the store for disk topics. For memory
+  // topics one of its own, which changes when the machine went down without a clean stop since
+  // their last events were acknowledged: some may be lost and their offsets used again.
   virtual Epoch TopicEpoch(std::string_view topic) const = 0;
   // The epoch that cursors of the feed carry; changes when that of memory topics does, since the
   // feed names them too.
@@ -187,15 +188,15 @@ class Journal {
   virtual Result<Offset> FindEvent(std::string_view topic, std::string_view id) = 0;
 
   virtual Result<ScheduledPage> ListScheduled(const ScheduledQuery& query) = 0;
-  // Changes what is set, of one waiting event; durable on return. NOT_FOUND once it was delivered or
-  // cancelled. `record` replaces the event's contents (same id and topic).
+  // Changes what is set, of one waiting event; durable on return. NOT_FOUND once it was delivered
+  // or cancelled. `record` replaces the event's contents (same id and topic).
   virtual Status ChangeScheduled(std::string_view topic, std::string_view id,
                                  std::optional<Timestamp> due,
                                  std::optional<std::string> record) = 0;
   // Cancels all that match, durable on return; how many. At least one condition must be set.
   virtual Result<uint64_t> CancelScheduled(const ScheduledQuery& query) = 0;
 
-  // Deletes a topic with its events. NOT_FOUND.
+  // Deletes a topic with its events, those that wait for their time too. NOT_FOUND if it has none.
   virtual Status DeleteTopic(std::string_view name) = 0;
   // Applies retention now, to everything (tests, `postroad topics trim`).
   virtual Status ApplyRetention() = 0;

@@ -21,8 +21,8 @@ constexpr size_t kCancelEvents = 1024;
 constexpr size_t kPageScan = 100'000;
 
 std::unexpected<Error> Corrupt() {
-  return Fail(ErrorCode::kDataLoss,
-              "The store's schedule is damaged; run `postroad store check`.", {}, "STORE_CORRUPT");
+  return Fail(ErrorCode::kDataLoss, "The store's schedule is damaged; run `postroad store check`.",
+              {}, "STORE_CORRUPT");
 }
 
 std::unexpected<Error> NotWaiting() {
@@ -97,6 +97,22 @@ Result<bool> Schedule::Add(FutureEvent event, std::vector<Mutation>& mutations) 
   added_ids_.insert(std::move(id_key));
   ++added_;
   return true;
+}
+
+Result<bool> Schedule::WaitsIn(std::string_view topic) const {
+  if (added_ > 0) return true;
+  if (count_ == 0) return false;
+  const std::string prefix = ScheduleTopicPrefix(topic);
+  POSTROAD_ASSIGN(const std::vector<Entry> first,
+                  store_.Scan(Table::kSchedule, prefix, PrefixEnd(prefix), 1));
+  return !first.empty();
+}
+
+Result<bool> Schedule::Waits(std::string_view topic, std::string_view id) const {
+  const std::string id_key = ScheduleIdKey(topic, id);
+  if (added_ids_.contains(id_key)) return true;
+  POSTROAD_ASSIGN(const auto place, store_.Get(Table::kSchedule, id_key));
+  return place && ScheduleDueKey(*place) > highest_removed_;
 }
 
 void Schedule::Put(const ScheduledItem& item, std::vector<Mutation>& mutations) {

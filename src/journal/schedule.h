@@ -1,5 +1,5 @@
-// Future-dated events: kept in Table::kSchedule until due, found by due time, by id, by topic and by
-// search key. Only the next due time is in memory. docs/formats/tables.md describes the keys.
+// Future-dated events: kept in Table::kSchedule until due, found by due time, by id, by topic and
+// by search key. Only the next due time is in memory. docs/formats/tables.md describes the keys.
 #ifndef POSTROAD_JOURNAL_SCHEDULE_H_
 #define POSTROAD_JOURNAL_SCHEDULE_H_
 
@@ -17,8 +17,8 @@
 
 namespace postroad::journal {
 
-// Changes are planned on the committing thread: each adds mutations, which are written in one commit,
-// after which Commit or Abort is called. List may be called by any thread.
+// Changes are planned on the committing thread: each adds mutations, which are written in one
+// commit, after which Commit or Abort is called. List may be called by any thread.
 class Schedule {
  public:
   Schedule(store::Store& store, uint64_t max_events) : store_(store), max_events_(max_events) {}
@@ -29,6 +29,10 @@ class Schedule {
   Status CheckRoom(uint64_t count) const;
   // Adds an event; false if one of its topic and id waits already.
   Result<bool> Add(FutureEvent event, std::vector<store::Mutation>& mutations);
+  // Whether one of this topic and id waits, counting those that this commit adds but not those that
+  // it appends; the first of two looks at whether any of the topic does, which costs less.
+  Result<bool> WaitsIn(std::string_view topic) const;
+  Result<bool> Waits(std::string_view topic, std::string_view id) const;
   // Events due at `now`, in order of due time: some thousand or megabytes of them at most. Each is
   // to be removed in the commit that appends it.
   Result<std::vector<ScheduledItem>> Due(Timestamp now);

@@ -14,8 +14,8 @@ Result<BatchResult> PostFuture(JournalHouse& house, const std::string& topic, co
                                Duration in, std::vector<std::string> search_keys = {}) {
   Event event{.id = id, .payload = "later", .search_keys = search_keys};
   Batch batch;
-  batch.future.push_back({topic, house.clock.Now() + in, EncodeRecord(ViewOf(event)), id,
-                          std::move(search_keys)});
+  batch.future.push_back(
+      {topic, house.clock.Now() + in, EncodeRecord(ViewOf(event)), id, std::move(search_keys)});
   return PostAndWait(*house.journal, std::move(batch));
 }
 
@@ -87,10 +87,51 @@ TEST(Schedule, TakesTheSameIdOnce) {
   EXPECT_TRUE(PostFuture(house, "later", "a", minutes(5))->future_duplicate[0]) << "delivered";
   EXPECT_EQ(house.MustPost("later", {{"a"}}).stored, 0u);
   ASSERT_FALSE(PostFuture(house, "later", "b", minutes(5))->future_duplicate[0]);
-  EXPECT_EQ(house.MustPost("later", {{"b"}}).stored, 1u) << "sent now after all";
   house.clock.Advance(minutes(5));
-  EXPECT_TRUE(Eventually([&] { return ListedIds(house, {}).empty(); }));
-  EXPECT_EQ(house.Ids("later"), (std::vector<std::string>{"a", "b"})) << "and not again when due";
+  EXPECT_TRUE(Arrives(house, "later", {"a", "b"}));
+}
+
+TEST(Schedule, AnEventThatWaitsIsKnownWhenPostedForNow) {
+  JournalHouse house;
+  ASSERT_TRUE(PostFuture(house, "later", "w", minutes(60)));
+  const ChunkResult alone = house.MustPost("later", {{"w"}});
+  EXPECT_EQ(alone.stored, 0u);
+  ASSERT_EQ(alone.duplicates.size(), 1u);
+  EXPECT_TRUE(alone.duplicates[0].waits);
+  EXPECT_FALSE(house.journal->FindTopic("later")) << "nothing was stored";
+  ASSERT_EQ(house.MustPost("later", {{"x"}}).stored, 1u);
+  const ChunkResult among = house.MustPost("later", {{"a"}, {"w"}, {"x"}, {"b"}, {"w"}, {"a"}});
+  EXPECT_EQ(among.stored, 2u);
+  const auto at = [&](size_t i) { return among.duplicates[i]; };
+  ASSERT_EQ(among.duplicates.size(), 4u);
+  EXPECT_TRUE(at(0).index == 1 && at(0).waits);
+  EXPECT_TRUE(at(1).index == 2 && !at(1).waits && at(1).first == Offset(0));
+  EXPECT_TRUE(at(2).index == 4 && at(2).waits);
+  EXPECT_TRUE(at(3).index == 5 && !at(3).waits && at(3).first == Offset(1));
+  EXPECT_EQ(house.MustPost("other", {{"w"}}).stored, 1u) << "another topic's";
+  house.Reopen();
+  EXPECT_EQ(house.MustPost("later", {{"w"}}).stored, 0u) << "also after a restart";
+  house.clock.Advance(minutes(60));
+  EXPECT_TRUE(Arrives(house, "later", {"x", "a", "b", "w"}));
+  EXPECT_FALSE(house.MustPost("later", {{"w"}}).duplicates[0].waits) << "it came";
+  ASSERT_TRUE(PostFuture(house, "later", "c", minutes(60)));
+  ASSERT_EQ(*house.journal->CancelScheduled({.id = "c"}), 1u);
+  EXPECT_EQ(house.MustPost("later", {{"c"}}).stored, 1u) << "cancelled";
+}
+
+TEST(Schedule, GoesWithItsTopic) {
+  JournalHouse house;
+  ASSERT_TRUE(PostFuture(house, "later", "a", minutes(5)));
+  ASSERT_TRUE(PostFuture(house, "other", "a", minutes(5)));
+  ASSERT_TRUE(house.journal->DeleteTopic("later")) << "that has none but events that wait";
+  EXPECT_EQ(house.journal->DeleteTopic("later").error().code, ErrorCode::kNotFound);
+  house.MustPost("later", {{"now"}});
+  ASSERT_TRUE(PostFuture(house, "later", "b", minutes(5)));
+  ASSERT_TRUE(house.journal->DeleteTopic("later"));
+  EXPECT_EQ(ListedIds(house, {}).size(), 1u);
+  house.clock.Advance(minutes(5));
+  EXPECT_TRUE(Arrives(house, "other", {"a"}));
+  EXPECT_FALSE(house.journal->FindTopic("later"));
 }
 
 TEST(Schedule, ListsByTopicIdAndSearchKey) {
@@ -125,8 +166,9 @@ TEST(Schedule, ChangesWhatWaits) {
   EXPECT_TRUE(Arrives(house, "later", {"b"}));
   ASSERT_TRUE(house.journal->ChangeScheduled("later", "a", house.clock.Now(), std::nullopt));
   EXPECT_TRUE(Arrives(house, "later", {"b", "a"}));
-  EXPECT_EQ(house.journal->ChangeScheduled("later", "a", house.clock.Now(), std::nullopt).error().code,
-            ErrorCode::kNotFound);
+  EXPECT_EQ(
+      house.journal->ChangeScheduled("later", "a", house.clock.Now(), std::nullopt).error().code,
+      ErrorCode::kNotFound);
 }
 
 TEST(Schedule, CancelsWhatMatches) {
@@ -135,7 +177,10 @@ TEST(Schedule, CancelsWhatMatches) {
   for (int i = 0; i < 2500; ++i) {
     const std::string id = "e" + std::to_string(i);
     const Event event{.id = id};
-    batch.future.push_back({"later", house.clock.Now() + minutes(5), EncodeRecord(ViewOf(event)), id,
+    batch.future.push_back({"later",
+                            house.clock.Now() + minutes(5),
+                            EncodeRecord(ViewOf(event)),
+                            id,
                             {i % 2 == 0 ? "even" : "odd"}});
   }
   ASSERT_TRUE(PostAndWait(*house.journal, std::move(batch)));
@@ -168,8 +213,11 @@ TEST(Schedule, AppendsManyThatComeDueAtOnce) {
   for (int i = 0; i < kEvents; ++i) {
     const std::string id = "e" + std::to_string(i);
     const Event event{.id = id};
-    batch.future.push_back({"later/" + std::to_string(i % 10), house.clock.Now() + minutes(5),
-                            EncodeRecord(ViewOf(event)), id, {}});
+    batch.future.push_back({"later/" + std::to_string(i % 10),
+                            house.clock.Now() + minutes(5),
+                            EncodeRecord(ViewOf(event)),
+                            id,
+                            {}});
   }
   ASSERT_TRUE(PostAndWait(*house.journal, std::move(batch)));
   house.clock.Advance(hours(1));

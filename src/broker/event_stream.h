@@ -29,7 +29,7 @@ struct FromCursor {
   std::string cursor;
 };
 struct FromLast {
-  uint64_t events = 0;  // of the topic, or of the feed for several topics; at most kMaxLast
+  uint64_t events = 0;  // of all topics of the stream together; at most kMaxLast
 };
 struct FromTime {
   Timestamp time{};

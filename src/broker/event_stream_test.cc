@@ -108,6 +108,21 @@ TEST_F(EventStreamTest, StartsWhereAsked) {
   EXPECT_EQ(ReadFrom(Spec({"*"}, FromTime{later})), (Strings{"t@2=c"}));
 }
 
+TEST_F(EventStreamTest, TheLastOfSeveralTopicsAreTheirsWhateverElseWasPosted) {
+  house.MustPost("t", {{"a"}, {"b"}});
+  house.MustPost("u", {{"c"}, {"d"}, {"e"}});
+  for (int i = 0; i < 1500; ++i) house.MustPost("noise", {{""}});
+  house.MustPost("t", {{"f"}});
+  house.MustPost("noise", {{""}, {""}});
+  EXPECT_EQ(ReadFrom(Spec({"t", "u"}, FromLast{1})), (Strings{"t@2=f"}));
+  EXPECT_EQ(ReadFrom(Spec({"t", "u"}, FromLast{3})), (Strings{"u@1=d", "u@2=e", "t@2=f"}));
+  EXPECT_EQ(ReadFrom(Spec({"t*", "x"}, FromLast{2})), (Strings{"t@1=b", "t@2=f"}));
+  EXPECT_EQ(ReadFrom(Spec({"t", "u"}, FromLast{6})),
+            (Strings{"t@0=a", "t@1=b", "u@0=c", "u@1=d", "u@2=e", "t@2=f"}));
+  EXPECT_EQ(ReadFrom(Spec({"t", "u"}, FromLast{60})).size(), 6u);
+  EXPECT_TRUE(ReadFrom(Spec({"x", "y"}, FromLast{2})).empty());
+}
+
 TEST_F(EventStreamTest, FollowsTheFeedInTheOrderOfCommits) {
   house.MustPost("user/1", {{"a"}});
   house.MustPost("other", {{"x"}});
@@ -188,6 +203,20 @@ TEST_F(EventStreamTest, TellsThatTheEpochChangedAndGoesOnFromTheOldest) {
   EXPECT_EQ(ReadFrom(Spec({"t"}, FromCursor{topic})), (Strings{"[epoch]", "t@0=a", "t@1=b"}));
   const std::string feed = EncodeCursor(FeedCursor{Epoch(12345), {FeedPosition(900)}});
   EXPECT_EQ(ReadFrom(Spec({"*"}, FromCursor{feed})), (Strings{"[epoch]", "t@0=a", "t@1=b"}));
+}
+
+TEST_F(EventStreamTest, TellsThatTheTopicWasMadeAnew) {
+  house.MustPost("t", {{"a"}, {"b"}});
+  const auto seen = ReadAll(*MustOpen(Spec({"t"}, FromBeginning{})));
+  const auto before = ReadAll(*MustOpen(Spec({"later"}, FromBeginning{})));
+  ASSERT_TRUE(house.journal->DeleteTopic("t"));
+  EXPECT_EQ(ReadFrom(Spec({"t"}, FromCursor{seen.cursor})), (Strings{"[epoch]"}));
+  house.MustPost("t", {{"c"}, {"d"}, {"e"}});
+  EXPECT_EQ(ReadFrom(Spec({"t"}, FromCursor{seen.cursor})),
+            (Strings{"[epoch]", "t@0=c", "t@1=d", "t@2=e"}));
+  house.MustPost("later", {{"x"}});
+  EXPECT_EQ(ReadFrom(Spec({"later"}, FromCursor{before.cursor})), (Strings{"later@0=x"}))
+      << "the topic was not there when the cursor was made";
 }
 
 TEST_F(EventStreamTest, TellsWhatRetentionTook) {

@@ -11,6 +11,41 @@ namespace {
 
 // How often one Next goes on along the feed when nothing it met was of its topics.
 constexpr int kReadsPerNext = 16;
+// "The last N" looks at this many entries of the feed beside N, this many at once to begin with.
+constexpr uint64_t kLastEntries = 200'000;
+constexpr uint64_t kLastStep = 1024;
+
+// Where the last `events` of the topics begin: looks back over the feed's entries, ever further.
+// Where few of them are of these topics it ends early, to cost a bounded time; then they are fewer.
+Result<FeedPosition> PositionOfLast(store::Store& store, const TopicSelector& topics,
+                                    const store::FeedBounds& bounds, uint64_t events) {
+  uint64_t left = events;
+  uint64_t entries_left = kLastEntries + events;
+  FeedPosition begin = bounds.next;
+  for (uint64_t step = std::max(events, kLastStep); begin > bounds.first; step *= 2) {
+    const FeedPosition end = begin;
+    begin = end - std::min(step, end - bounds.first);
+    std::vector<std::pair<FeedPosition, uint64_t>> matched;  // where, and how many
+    for (FeedPosition at = begin; at < end;) {
+      POSTROAD_ASSIGN(const auto entries, store.ReadFeed(at, kLastStep));
+      const FeedPosition before = at;
+      for (const store::FeedEntry& entry : entries) {
+        const FeedPosition from = std::max(entry.position, at);
+        at = std::max(at, entry.position + entry.count);
+        const FeedPosition to = std::min(entry.position + entry.count, end);
+        if (from < to && topics.Matches(entry.topic_name)) matched.emplace_back(from, to - from);
+      }
+      entries_left -= std::min<uint64_t>(entries_left, entries.size());
+      if (at == before) break;  // trimmed meanwhile
+    }
+    for (auto it = matched.rbegin(); it != matched.rend(); ++it) {
+      if (it->second >= left) return it->first + (it->second - left);
+      left -= it->second;
+    }
+    if (entries_left == 0) break;
+  }
+  return begin;
+}
 
 // Adds to the gap before it where it continues that.
 void AddGap(std::vector<StreamGap>& gaps, StreamGap gap) {
@@ -43,7 +78,9 @@ Result<StreamBase::Begin> FeedStream::FindBegin(store::Store& store) {
   } else if (std::holds_alternative<FromBeginning>(start)) {
     begin.next = bounds.first.value();
   } else if (const auto* last = std::get_if<FromLast>(&start)) {
-    begin.next = bounds.next.value() - std::min(bounds.next - bounds.first, last->events);
+    POSTROAD_ASSIGN(const FeedPosition position,
+                    PositionOfLast(store, spec().topics, bounds, last->events));
+    begin.next = position.value();
   } else if (const auto* time = std::get_if<FromTime>(&start)) {
     POSTROAD_ASSIGN(const FeedPosition position, store.PositionAtTime(time->time));
     begin.next = std::min(position, bounds.next).value();

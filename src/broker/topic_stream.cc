@@ -9,6 +9,9 @@ namespace postroad::broker {
 
 namespace {
 
+// Odd and large: ids, which count up, become epochs that have nothing in common.
+constexpr uint64_t kIdSpread = 0x9e3779b97f4a7c15;
+
 std::unexpected<Error> BeyondEnd(std::string field, Offset asked, Offset next) {
   return Fail(Error{ErrorCode::kOutOfRange,
                     "offset " + std::to_string(asked.value()) +
@@ -32,6 +35,10 @@ Result<std::unique_ptr<EventStream>> TopicStream::Open(StreamContext context, st
   stream->Start(begin);
   POSTROAD_TRY(stream->Register(std::move(client)));
   return stream;
+}
+
+Epoch TopicStream::EpochNow() const {
+  return Epoch(journal().TopicEpoch(*topic_).value() ^ (id_.value() * kIdSpread));
 }
 
 Result<store::TopicInfo> TopicStream::Bounds() {
@@ -73,7 +80,9 @@ Result<StreamBase::Begin> TopicStream::FromCursorText(const std::string& text,
     return Invalid("cursor", "this cursor is of another topic", "BAD_CURSOR");
   }
   Begin begin{.next = cursor->next.value(), .target = info.next.value()};
-  if (const Epoch epoch = journal().TopicEpoch(*topic_); cursor->epoch != epoch) {
+  const Epoch epoch = EpochNow();
+  // A cursor from before the topic was there has the epoch of none.
+  if (cursor->epoch != epoch && cursor->epoch != journal().TopicEpoch(*topic_)) {
     begin.next = info.first.value();
     begin.epoch_changed = EpochChange{cursor->epoch, epoch};
   } else if (cursor->next > info.next) {
@@ -128,7 +137,7 @@ journal::WaitPtr TopicStream::Wait(Executor& executor, Task task) {
 }
 
 std::string TopicStream::CursorAt(uint64_t next) const {
-  return EncodeCursor(TopicCursor{journal().TopicEpoch(*topic_), Offset(next), topic_hash_});
+  return EncodeCursor(TopicCursor{EpochNow(), Offset(next), topic_hash_});
 }
 
 }  // namespace postroad::broker

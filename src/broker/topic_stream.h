@@ -20,6 +20,9 @@ class TopicStream final : public StreamBase {
  private:
   TopicStream(StreamContext context, StreamSpec spec);
 
+  // The epoch of this topic's cursors: also another one once the topic was deleted and made anew,
+  // since its offsets begin anew.
+  Epoch EpochNow() const;
   // The topic's bounds; first == next == 0 if nothing was posted to it yet.
   Result<store::TopicInfo> Bounds();
   Result<Begin> FindBegin(store::Store& store);

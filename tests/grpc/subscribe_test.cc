@@ -267,11 +267,11 @@ TEST_F(SubscribeGrpc, BadRequestsNameTheField) {
       {with([](auto& j) { j.clear_subscription(); }), "join.subscription"},
       {with([](auto& j) { j.mutable_create()->clear_topics(); }), "join.create.topics"},
       {with([](auto& j) { j.mutable_create()->set_max_in_flight(1'000'001); }),
-       "create.max_in_flight"},
+       "join.create.max_in_flight"},
       {with([](auto& j) { j.mutable_create()->mutable_ack_deadline()->set_seconds(-1); }),
        "join.create.ack_deadline"},
       {with([](auto& j) { j.mutable_create()->mutable_ack_deadline()->set_seconds(90'000); }),
-       "create.ack_deadline"},
+       "join.create.ack_deadline"},
       {with([](auto& j) { j.mutable_create()->set_ordering(static_cast<v1::Ordering>(9)); }),
        "join.create.ordering"},
       {with([](auto& j) { j.mutable_create()->set_start(static_cast<v1::StartPosition>(9)); }),
@@ -280,7 +280,7 @@ TEST_F(SubscribeGrpc, BadRequestsNameTheField) {
        "join.commit_mode"},
       {with([](auto& j) { j.mutable_auto_interval()->set_nanos(1); }), "join.auto_interval"},
       {with([](auto& j) { j.set_credit(1'000'001); }), "join.credit"},
-      {with([](auto& j) { j.set_client_id("a b"); }), "client_id"},
+      {with([](auto& j) { j.set_client_id("a b"); }), "join.client_id"},
   };
   for (const Case& c : cases) {
     Membership member(*stub, c.join);
@@ -337,6 +337,41 @@ TEST_F(SubscribeGrpc, ANewerMemberOfTheSameClientEndsTheOlder) {
   EXPECT_EQ(View(older.Finish()).code, grpc::StatusCode::ABORTED);
   MustPost(*stub, Batch("t", {"a"}));
   EXPECT_EQ(newer.TakeIds(1), (Strings{"a"}));
+}
+
+TEST_F(SubscribeGrpc, BatchModeSettlesABatchByItsLastEvent) {
+  MustPost(*stub, Batch("t", {"a", "b", "c"}));
+  v1::Join join = Create("s", {"t"});
+  join.set_commit_mode(v1::COMMIT_MODE_BATCH);
+  {
+    Membership member(*stub, join);
+    ASSERT_TRUE(member.Joined());
+    ASSERT_EQ(member.Take(3).size(), 3u);
+    member.Cancel();
+  }
+  Membership member(*stub, join);
+  ASSERT_TRUE(member.Joined());
+  const auto again = member.Take(3);
+  ASSERT_EQ(again.size(), 3u) << "a batch that was not settled is given back whole";
+  v1::Settle settle;
+  settle.set_ack_up_to(again.back().delivery_id);
+  member.Settle(settle);
+  EXPECT_TRUE(Eventually([&] { return Info("s").floor() == 3; }));
+}
+
+TEST_F(SubscribeGrpc, TerminatedEventsAreNeverSentAgain) {
+  MustPost(*stub, Batch("t", {"a", "b"}));
+  Membership member(*stub, Create("s", {"t"}));
+  ASSERT_TRUE(member.Joined());
+  const auto got = member.Take(2);
+  v1::Settle settle;
+  settle.add_terminates()->set_delivery_id(got[0].delivery_id);
+  auto* later = settle.add_nacks();
+  later->set_delivery_id(got[1].delivery_id);
+  later->mutable_delay()->set_nanos(10'000'000);
+  member.Settle(settle);
+  EXPECT_EQ(member.TakeIds(1), (Strings{"b"})) << "after its delay";
+  EXPECT_TRUE(Eventually([&] { return Info("s").dead_letters() == 1; }));
 }
 
 TEST_F(SubscribeGrpc, AutoModeAcksByItself) {

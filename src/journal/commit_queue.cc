@@ -26,8 +26,8 @@ Status CommitQueue::Push(Posted& posted) {
   posted.bytes = BytesOf(posted.batch);
   std::lock_guard lock(mutex_);
   if (stopped_ || (draining_ && !posted.batch.internal)) {
-    return Fail(ErrorCode::kUnavailable, "The server is shutting down; post again elsewhere or later.",
-                {}, "DRAINING");
+    return Fail(ErrorCode::kUnavailable,
+                "The server is shutting down; post again elsewhere or later.", {}, "DRAINING");
   }
   // A batch larger than the bound still goes when it is alone, or it could never.
   if (bytes_ > 0 && bytes_ + posted.bytes > max_bytes_ && !posted.batch.internal) {

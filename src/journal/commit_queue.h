@@ -36,8 +36,8 @@ class CommitQueue {
     std::vector<Task> commands;
     bool stopped = false;  // nothing came and nothing will
   };
-  // Waits for work, at most until `until`, and takes what waits: batches up to `max_bytes`, at least
-  // one if there is any.
+  // Waits for work, at most until `until`, and takes what waits: batches up to `max_bytes`, at
+  // least one if there is any.
   Work Take(uint64_t max_bytes, std::chrono::steady_clock::time_point until);
   // What was taken is settled: its bytes are free again.
   void Settled(uint64_t bytes);

@@ -53,8 +53,8 @@ void Committer::Run() {
 std::chrono::steady_clock::time_point Committer::NextLook() const {
   const auto next_due = parts_.schedule.next_due();
   if (!next_due) return std::chrono::steady_clock::time_point::max();
-  const Duration away = std::max(*next_due - parts_.clock.Now(),
-                                 due_not_before_ - parts_.clock.Monotonic());
+  const Duration away =
+      std::max(*next_due - parts_.clock.Now(), due_not_before_ - parts_.clock.Monotonic());
   return std::chrono::steady_clock::now() + std::clamp<Duration>(away, Duration(0), kLookAgain);
 }
 
@@ -73,8 +73,8 @@ std::vector<ScheduledItem> Committer::TakeDue(std::vector<Posted>& posts) {
   posted.batch.internal = true;
   for (const ScheduledItem& item : *due) {
     const Scheduled& event = item.event;
-    posted.batch.chunks.push_back({event.topic, 1, Frame(event.record),
-                                   {EventFingerprint(event.topic, event.id)}});
+    posted.batch.chunks.push_back(
+        {event.topic, 1, Frame(event.record), {EventFingerprint(event.topic, event.id)}});
   }
   posts.insert(posts.begin(), std::move(posted));
   return std::move(*due);

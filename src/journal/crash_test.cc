@@ -69,7 +69,8 @@ TEST(Crash, KeepsWhatWasAcknowledgedAndWhatWasSeen) {
   Events told;  // acknowledged, or seen by a reader
   for (int round = 0; round < 6; ++round) {
     house.Close();
-    Collect(RunAndKill(house.directory(), round, 60'000 + static_cast<size_t>(round) * 41'000), told);
+    Collect(RunAndKill(house.directory(), round, 60'000 + static_cast<size_t>(round) * 41'000),
+            told);
     house.Open();
     Events stored;
     for (int i = 0; i < 5; ++i) {
@@ -78,7 +79,8 @@ TEST(Crash, KeepsWhatWasAcknowledgedAndWhatWasSeen) {
       const auto info = house.journal->FindTopic(topic);
       ASSERT_TRUE(info);
       ASSERT_EQ(ids.size(), info->next - info->first) << "offsets without holes";
-      for (uint64_t offset = 0; offset < ids.size(); ++offset) stored[{topic, offset}] = ids[offset];
+      for (uint64_t offset = 0; offset < ids.size(); ++offset)
+        stored[{topic, offset}] = ids[offset];
     }
     for (const auto& [place, id] : told) {
       const auto it = stored.find(place);

@@ -103,7 +103,8 @@ Status DedupIndex::Rotate(size_t room, FeedPosition base, Timestamp now) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return previous_ == nullptr || seal_error_ || stopping_; });
   if (previous_ != nullptr) {
-    if (!seal_error_) return Fail(ErrorCode::kUnavailable, "The server is stopping.", {}, "DRAINING");
+    if (!seal_error_)
+      return Fail(ErrorCode::kUnavailable, "The server is stopping.", {}, "DRAINING");
     return Fail(*std::exchange(seal_error_, std::nullopt));
   }
   if (active_->size() > 0) {
@@ -139,8 +140,8 @@ Result<std::vector<uint32_t>> DedupIndex::Claim(std::span<const uint64_t> finger
         duplicates.push_back(i);
         continue;
       }
-      claim.slot = active_->Insert(claim.fingerprint,
-                                   FingerprintTable::kProvisional | claims_.size());
+      claim.slot =
+          active_->Insert(claim.fingerprint, FingerprintTable::kProvisional | claims_.size());
     }
     claims_.push_back(claim);
   }

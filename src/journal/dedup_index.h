@@ -1,7 +1,7 @@
 // Recognises events posted again: fingerprints of all events within the dedup window, and where in
-// the feed each is. The newest are in a table in memory; when that is full it is sealed: sorted onto
-// disk, with a filter in memory that says where to look. What is in the table is also written with
-// each commit, so that a restart rebuilds it from a few bytes an event.
+// the feed each is. The newest are in a table in memory; when that is full it is sealed: sorted
+// onto disk, with a filter in memory that says where to look. What is in the table is also written
+// with each commit, so that a restart rebuilds it from a few bytes an event.
 //
 // It only names candidates; whether two events are the same is for its user to compare.
 #ifndef POSTROAD_JOURNAL_DEDUP_INDEX_H_
@@ -34,8 +34,8 @@ struct DedupCandidate {
 // Abort. All these on the committing thread; Find and Expire on any.
 class DedupIndex {
  public:
-  // `memory_bytes` bounds the tables; sealed generations cost 20 to 24 bits an entry beside it. Entries
-  // older than `window` are of no use.
+  // `memory_bytes` bounds the tables; sealed generations cost 20 to 24 bits an entry beside it.
+  // Entries older than `window` are of no use.
   DedupIndex(store::Store& store, uint64_t memory_bytes, Duration window, JournalMetrics& metrics);
   ~DedupIndex();  // stops its thread
 
@@ -50,7 +50,13 @@ class DedupIndex {
   using IsSame = std::function<Result<bool>(uint32_t index, const DedupCandidate& candidate)>;
   // Claims a ticket, one after the other, for each event of the chunk (fingerprint 0: nothing to
   // recognise) but those that are the same as an earlier one; returns the indexes of those.
-  Result<std::vector<uint32_t>> Claim(std::span<const uint64_t> fingerprints, const IsSame& is_same);
+  Result<std::vector<uint32_t>> Claim(std::span<const uint64_t> fingerprints,
+                                      const IsSame& is_same);
+  // Whether an event of this fingerprint that `is_same` knows (as index 0) is in the index or the
+  // group; claims nothing.
+  Result<bool> Knows(uint64_t fingerprint, const IsSame& is_same) {
+    return IsKnown(fingerprint, 0, is_same);
+  }
   uint32_t next_ticket() const { return static_cast<uint32_t>(claims_.size()); }
   // The events with `count` tickets from `ticket` on stand at `position` in the feed, and on.
   void Place(uint32_t ticket, uint32_t count, FeedPosition position);
@@ -105,10 +111,10 @@ class DedupIndex {
   // Guarded by mutex_; active_ is replaced by the committing thread alone, which so may use it
   // without.
   TablePtr active_;
-  TablePtr previous_;         // being sealed
+  TablePtr previous_;  // being sealed
   FeedPosition previous_end_;
   Timestamp previous_newest_{};
-  Sealed sealed_;             // oldest first
+  Sealed sealed_;  // oldest first
   uint64_t next_generation_ = 1;
   std::optional<Error> seal_error_;
   bool stopping_ = false;

@@ -101,7 +101,9 @@ TEST(Dedup, ForgetsAfterTheTopicsWindow) {
   never.dedup_window = Duration::zero();
   options.rules = TopicRules({brief, never});
   JournalHouse house(options);
-  const auto stored = [&](const std::string& topic) { return house.MustPost(topic, {{"a"}}).stored; };
+  const auto stored = [&](const std::string& topic) {
+    return house.MustPost(topic, {{"a"}}).stored;
+  };
   for (const char* topic : {"brief/1", "never/1", "orders"}) EXPECT_EQ(stored(topic), 1u);
   EXPECT_EQ(stored("never/1"), 1u);
   house.clock.Advance(std::chrono::seconds(4));
@@ -163,8 +165,8 @@ TEST(Dedup, RecognisesSealedEventsAlsoAfterRestarts) {
 TEST(Dedup, ClearsAwayAHalfWrittenGeneration) {
   JournalHouse house;
   const std::string number = std::string(7, '\0') + "\x05";
-  const std::vector<store::Mutation> half = {
-      {store::Mutation::Kind::kPut, store::Table::kDedup, "c" + number + std::string(4, '\0'), "x"}};
+  const std::vector<store::Mutation> half = {{store::Mutation::Kind::kPut, store::Table::kDedup,
+                                              "c" + number + std::string(4, '\0'), "x"}};
   ASSERT_TRUE(house.store->Write(half, true));
   house.Reopen();
   EXPECT_TRUE(house.store->Scan(store::Table::kDedup, "c", "d", 10)->empty());

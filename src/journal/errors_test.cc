@@ -84,8 +84,8 @@ class JournalOnAFailingStore : public testing::Test {
 TEST_F(JournalOnAFailingStore, ShowsNothingOfWhatFailedAndGoesOnAfter) {
   house_.MustPost("orders", {{"a"}});
   std::atomic<int> woken = 0;
-  const WaitPtr wait = house_.journal->WaitForTopic("orders", Offset(1), house_.pool.at(0),
-                                                    [&] { ++woken; });
+  const WaitPtr wait =
+      house_.journal->WaitForTopic("orders", Offset(1), house_.pool.at(0), [&] { ++woken; });
   store_.full = true;
   EXPECT_EQ(house_.Post("orders", {{"b"}, {"c"}}).error().reason, "DISK_FULL");
   EXPECT_EQ(house_.Post("new", {{"b"}}).error().reason, "DISK_FULL");
@@ -103,8 +103,11 @@ TEST_F(JournalOnAFailingStore, ShowsNothingOfWhatFailedAndGoesOnAfter) {
 TEST_F(JournalOnAFailingStore, TriesAgainWithEventsThatAreDue) {
   Batch batch;
   const Event event{.id = "a"};
-  batch.future.push_back({"later", house_.clock.Now() + std::chrono::minutes(1),
-                          EncodeRecord(ViewOf(event)), "a", {}});
+  batch.future.push_back({"later",
+                          house_.clock.Now() + std::chrono::minutes(1),
+                          EncodeRecord(ViewOf(event)),
+                          "a",
+                          {}});
   ASSERT_TRUE(PostAndWait(*house_.journal, std::move(batch)));
   store_.full = true;
   house_.clock.Advance(std::chrono::minutes(2));

@@ -8,7 +8,8 @@
 namespace postroad::journal {
 namespace {
 
-// How far the clock of who made a UUIDv7 may be off, and how long the event may have been under way.
+// How far the clock of who made a UUIDv7 may be off, and how long the event may have been under
+// way.
 constexpr Duration kUuidEarly = std::chrono::seconds(5);
 constexpr Duration kUuidLate = std::chrono::minutes(5);
 constexpr size_t kUuidSearchBytes = 64 << 20;
@@ -39,16 +40,17 @@ Result<std::optional<EventLookup::Place>> EventLookup::Locate(FeedPosition posit
   std::vector<FeedRun> hot;
   if (tail_.ReadFeed(position, 1, hot) && !hot.empty() && hot.front().run) {
     const FeedRun& feed = hot.front();
-    return Place{*feed.topic_name, feed.run->topic, feed.first,
-                 feed.first + (position - feed.position), feed.run->stored_at, feed.run};
+    return Place{*feed.topic_name,    feed.run->topic,
+                 feed.first,          feed.first + (position - feed.position),
+                 feed.run->stored_at, feed.run};
   }
   POSTROAD_ASSIGN(const Entries entries, CommitAt(position));
-  const auto entry = std::ranges::partition_point(*entries, [&](const store::FeedEntry& e) {
-    return e.position + e.count <= position;
-  });
+  const auto entry = std::ranges::partition_point(
+      *entries, [&](const store::FeedEntry& e) { return e.position + e.count <= position; });
   if (entry == entries->end() || entry->position > position) return std::nullopt;
-  return Place{entry->topic_name, entry->topic, entry->first,
-               entry->first + (position - entry->position), entry->stored_at, nullptr};
+  return Place{entry->topic_name, entry->topic,
+               entry->first,      entry->first + (position - entry->position),
+               entry->stored_at,  nullptr};
 }
 
 Result<EventLookup::Entries> EventLookup::CommitAt(FeedPosition position) {

@@ -1,6 +1,6 @@
-// A compact summary, in memory, of a sorted list of fingerprints on disk: tells whether one may be in
-// it, and at which places of the list to look. 20 to 24 bits an entry; of fingerprints that are not in
-// the list, about one in 10,000 is sent to look in vain.
+// A compact summary, in memory, of a sorted list of fingerprints on disk: tells whether one may be
+// in it, and at which places of the list to look. 20 to 24 bits an entry; of fingerprints that are
+// not in the list, about one in 10,000 is sent to look in vain.
 #ifndef POSTROAD_JOURNAL_FINGERPRINT_FILTER_H_
 #define POSTROAD_JOURNAL_FINGERPRINT_FILTER_H_
 
@@ -12,8 +12,9 @@
 
 namespace postroad::journal {
 
-// Buckets by the fingerprints' top bits, four to eight entries each, of their low 16 bits in the order
-// of the list. (A Bloom filter as precise takes as much memory and does not say where to look.)
+// Buckets by the fingerprints' top bits, four to eight entries each, of their low 16 bits in the
+// order of the list. (A Bloom filter as precise takes as much memory and does not say where to
+// look.)
 class FingerprintFilter {
  public:
   FingerprintFilter() = default;

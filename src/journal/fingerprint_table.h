@@ -1,5 +1,5 @@
-// An open-addressing table from 64-bit event fingerprints to where their events are. Several entries
-// may have one fingerprint: who looks up must compare the events themselves.
+// An open-addressing table from 64-bit event fingerprints to where their events are. Several
+// entries may have one fingerprint: who looks up must compare the events themselves.
 #ifndef POSTROAD_JOURNAL_FINGERPRINT_TABLE_H_
 #define POSTROAD_JOURNAL_FINGERPRINT_TABLE_H_
 
@@ -87,7 +87,8 @@ class FingerprintTable {
     void operator()(Slot* slots) const { std::free(slots); }
   };
 
-  // By the top bits, so that the table is nearly sorted. In two shifts, since one by 64 is undefined.
+  // By the top bits, so that the table is nearly sorted. In two shifts, since one by 64 is
+  // undefined.
   size_t Home(uint64_t fingerprint) const { return (fingerprint >> 1) >> shift_; }
 
   const size_t max_entries_;

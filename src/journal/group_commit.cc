@@ -185,7 +185,11 @@ Result<bool> GroupCommit::PlanFuture(FutureEvent& event) {
   if (settings.dedup_window > Duration::zero()) {
     POSTROAD_ASSIGN(const auto stored,
                     lookup_.FindRecent(event.topic, event.id, stored_at_ - settings.dedup_window));
-    if (stored) {
+    bool known = stored.has_value();
+    if (!known) {
+      POSTROAD_ASSIGN(known, IsInGroup(event.topic, event.id));
+    }
+    if (known) {
       ++totals_.duplicates;
       return false;
     }
@@ -193,6 +197,16 @@ Result<bool> GroupCommit::PlanFuture(FutureEvent& event) {
   POSTROAD_ASSIGN(const bool added, schedule_.Add(std::move(event), mutations_));
   if (!added) ++totals_.duplicates;
   return added;
+}
+
+Result<bool> GroupCommit::IsInGroup(std::string_view topic, std::string_view id) {
+  return dedup_.Knows(
+      EventFingerprint(topic, id), [&](uint32_t, const DedupCandidate& candidate) -> Result<bool> {
+        if (!candidate.in_group) return false;
+        const PlannedChunk& chunk = ChunkOfTicket(candidate.ticket);
+        const uint32_t index = candidate.ticket - *chunk.ticket;
+        return chunk.topic == topic && RecordId(builder_.RecordAt(chunk.place, index)) == id;
+      });
 }
 
 GroupCommit::Write GroupCommit::Finish() {

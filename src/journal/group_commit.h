@@ -76,6 +76,7 @@ class GroupCommit {
   Status DropWaiting(Chunk& chunk, PlannedChunk& planned);
   Status DropDuplicates(Chunk& chunk, const TopicSettings& settings, PlannedChunk& planned);
   Result<bool> PlanFuture(FutureEvent& event);
+  Result<bool> IsInGroup(std::string_view topic, std::string_view id);
   Result<bool> IsSame(const Chunk& chunk, const PlannedChunk& planned, uint32_t index,
                       DuplicateOf& duplicate, Timestamp stored_after);
   // The id of the group's event with this ticket; `chunk` is the one being planned.

@@ -95,17 +95,15 @@ std::optional<Offset> HotTail::TopicNext(std::string_view name) const {
 bool HotTail::ReadFeed(FeedPosition from, size_t max_runs, std::vector<FeedRun>& out) const {
   std::shared_lock lock(mutex_);
   if (feed_.empty() || from < feed_.front().position) return false;
-  auto run = std::partition_point(feed_.begin(), feed_.end(), [&](const FeedRun& r) {
-    return r.position + r.count <= from;
-  });
+  auto run = std::partition_point(feed_.begin(), feed_.end(),
+                                  [&](const FeedRun& r) { return r.position + r.count <= from; });
   for (; run != feed_.end() && max_runs > 0; ++run, --max_runs) out.push_back(*run);
   return true;
 }
 
 FeedRun* HotTail::FindFeed(FeedPosition position) {
-  const auto it = std::partition_point(feed_.begin(), feed_.end(), [&](const FeedRun& r) {
-    return r.position < position;
-  });
+  const auto it = std::partition_point(feed_.begin(), feed_.end(),
+                                       [&](const FeedRun& r) { return r.position < position; });
   return it != feed_.end() && it->position == position ? &*it : nullptr;
 }
 

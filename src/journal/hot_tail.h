@@ -1,5 +1,5 @@
-// The hot tail: the newest runs of the log, kept in memory in a bounded number of bytes and shared by
-// all that read them, so that a reader near the end never touches the store.
+// The hot tail: the newest runs of the log, kept in memory in a bounded number of bytes and shared
+// by all that read them, so that a reader near the end never touches the store.
 #ifndef POSTROAD_JOURNAL_HOT_TAIL_H_
 #define POSTROAD_JOURNAL_HOT_TAIL_H_
 
@@ -38,9 +38,9 @@ class HotTail {
   FeedPosition feed_end() const { return FeedPosition(feed_end_.load(std::memory_order_acquire)); }
 
   struct TopicPart {
-    Offset next;                // where the topic ends
-    bool covers = false;        // `from` is not older than what is in memory
-    std::vector<RunPtr> runs;   // from the one that holds `from`; empty unless `covers`
+    Offset next;               // where the topic ends
+    bool covers = false;       // `from` is not older than what is in memory
+    std::vector<RunPtr> runs;  // from the one that holds `from`; empty unless `covers`
   };
   // Nothing if the topic has no run in memory.
   std::optional<TopicPart> ReadTopic(TopicId topic, Offset from, size_t max_bytes) const;

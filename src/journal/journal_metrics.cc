@@ -4,7 +4,8 @@ namespace postroad::journal {
 namespace {
 
 constexpr char kEvents[] = "postroad_journal_events_total";
-constexpr char kEventsHelp[] = "Events appended to topics, by what their acknowledgement stands on.";
+constexpr char kEventsHelp[] =
+    "Events appended to topics, by what their acknowledgement stands on.";
 constexpr char kBytes[] = "postroad_journal_bytes_total";
 constexpr char kBytesHelp[] = "Bytes of events appended, by what their acknowledgement stands on.";
 

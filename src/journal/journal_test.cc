@@ -83,9 +83,9 @@ TEST(Journal, ReadsTheSameFromMemoryAndFromTheStore) {
     expected.push_back(id);
   }
   for (uint64_t from = 0; from <= 50; ++from) {
-    EXPECT_EQ(house.Ids("orders", Offset(from)),
-              std::vector<std::string>(expected.begin() + static_cast<ptrdiff_t>(from),
-                                       expected.end()));
+    EXPECT_EQ(
+        house.Ids("orders", Offset(from)),
+        std::vector<std::string>(expected.begin() + static_cast<ptrdiff_t>(from), expected.end()));
   }
   const auto info = house.journal->FindTopic("orders");
   const auto beyond = house.journal->ReadTopic(info->id, Offset(51), 1000);

@@ -31,8 +31,7 @@ Status MemoryEpoch::Open(const std::string& boot_id) {
   epoch_ = store_.epoch().value();
   POSTROAD_ASSIGN(const std::optional<std::string> saved, store_.Get(store::Table::kMeta, kKey));
   // A restored backup has a new epoch itself.
-  if (!saved || saved->size() < kFixedBytes ||
-      GetBig64(saved->data()) != store_.epoch().value()) {
+  if (!saved || saved->size() < kFixedBytes || GetBig64(saved->data()) != store_.epoch().value()) {
     return {};
   }
   epoch_ = GetBig64(saved->data() + 8);

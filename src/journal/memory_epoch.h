@@ -1,7 +1,7 @@
 // The epoch of what is acknowledged without being synced (memory topics, and the feed, which names
 // them): new after the machine may have lost some of it. A kill of the process alone loses nothing,
-// since what was written is with the operating system; so the test is whether the machine was booted
-// anew with unsynced events behind.
+// since what was written is with the operating system; so the test is whether the machine was
+// booted anew with unsynced events behind.
 #ifndef POSTROAD_JOURNAL_MEMORY_EPOCH_H_
 #define POSTROAD_JOURNAL_MEMORY_EPOCH_H_
 

@@ -85,8 +85,8 @@ TEST(MemoryEpoch, IsThatOfMemoryTopicsAndOfTheFeed) {
   PutBig64(value, house.store->epoch().value());
   PutBig64(value, house.store->epoch().value());
   value += "\1another boot";
-  const std::vector<store::Mutation> put = {{store::Mutation::Kind::kPut, store::Table::kMeta,
-                                             "journal/memory_epoch", value}};
+  const std::vector<store::Mutation> put = {
+      {store::Mutation::Kind::kPut, store::Table::kMeta, "journal/memory_epoch", value}};
   ASSERT_TRUE(house.store->Write(put, true));
   house.Reopen();
   EXPECT_EQ(house.journal->TopicEpoch("orders"), house.journal->epoch());
@@ -119,9 +119,9 @@ TEST(FindEvent, ByDedupByTimeAndAmongTheLast) {
 
 // Golden bytes of docs/formats/tables.md.
 TEST(ScheduleFormat, IsAsDocumented) {
-  const ScheduledItem item{.event = {.topic = "t", .id = "i", .due = FromNanos(258), .sequence = 3,
-                                     .record = "R"},
-                           .search_keys = {"k"}};
+  const ScheduledItem item{
+      .event = {.topic = "t", .id = "i", .due = FromNanos(258), .sequence = 3, .record = "R"},
+      .search_keys = {"k"}};
   const std::string place = SchedulePlace(item.event.due, item.event.sequence);
   EXPECT_EQ(PageToken(place), "00000000000001020000000000000003");
   EXPECT_EQ(ParsePageToken(PageToken(place)), place);

@@ -90,8 +90,8 @@ Result<std::vector<Reader::Entry>> Reader::Entries(FeedPosition from, FeedPositi
       if (!name || *name != entry.topic_name) {
         name = std::make_shared<const std::string>(std::move(entry.topic_name));
       }
-      entries.push_back({{entry.position, name, entry.first, entry.count, nullptr}, entry.topic,
-                         true});
+      entries.push_back(
+          {{entry.position, name, entry.first, entry.count, nullptr}, entry.topic, true});
     }
   }
   // What the store has and has not been published yet is not there for readers.
@@ -128,7 +128,8 @@ Result<bool> Reader::Take(std::vector<Entry>& entries, const TopicSelector& sele
   for (size_t i = 0; i < entries.size(); ++i) {
     FeedRun& feed = entries[i].feed;
     const FeedPosition next = feed.position + feed.count;
-    if (next <= read.next) continue;  // the store gives whole commits: runs before what was asked for
+    if (next <= read.next)
+      continue;  // the store gives whole commits: runs before what was asked for
     if (selector.Matches(*feed.topic_name)) {
       if (entries[i].cold) {
         const bool more = i + 1 < entries.size() && entries[i + 1].topic == entries[i].topic;

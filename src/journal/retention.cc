@@ -4,13 +4,27 @@
 #include <unordered_set>
 
 #include "core/bytes.h"
+#include "core/event.h"
 
 namespace postroad::journal {
 namespace {
 
 constexpr size_t kEntriesPerStep = 1024;
-// Value: the feed position before which every topic that grew has been held to its limits (8).
+// Value: the feed position before which every topic that grew has been held to its limits (8), and
+// the fingerprint of the rules that set these (8): under other rules all topics are looked at
+// again.
 constexpr char kLimitsKey[] = "journal/limits_from";
+
+uint64_t FingerprintOfLimits(const TopicRules& rules) {
+  std::string text;
+  for (const TopicRule& rule : rules.rules()) {
+    text.append(rule.pattern.text()).push_back('\0');
+    for (const auto& limit : {rule.retention_count, rule.retention_bytes}) {
+      text.append(limit ? std::to_string(*limit) : "").push_back('\0');
+    }
+  }
+  return EventFingerprint("", text);
+}
 
 bool IsNotFound(const Error& error) { return error.code == ErrorCode::kNotFound; }
 
@@ -22,8 +36,8 @@ Retention::Retention(store::Store& store, const TopicRules& rules, Duration dedu
   ages_.try_emplace(TopicSettings().retention_age);
   for (const TopicRule& rule : rules.rules()) {
     if (rule.retention_age) ages_.try_emplace(*rule.retention_age);
-    has_limits_ = has_limits_ || rule.retention_count.value_or(0) > 0 ||
-                  rule.retention_bytes.value_or(0) > 0;
+    has_limits_ =
+        has_limits_ || rule.retention_count.value_or(0) > 0 || rule.retention_bytes.value_or(0) > 0;
   }
   ages_.erase(Duration::zero());
 }
@@ -69,7 +83,10 @@ Status Retention::ApplyAge(Duration age, Timestamp now) {
 Status Retention::ApplyLimits() {
   if (!limits_loaded_) {
     POSTROAD_ASSIGN(const auto saved, store_.Get(store::Table::kMeta, kLimitsKey));
-    if (saved && saved->size() == 8) limits_from_ = FeedPosition(GetBig64(saved->data()));
+    if (saved && saved->size() == 16 &&
+        GetBig64(saved->data() + 8) == FingerprintOfLimits(rules_)) {
+      limits_from_ = FeedPosition(GetBig64(saved->data()));
+    }
     limits_loaded_ = true;
   }
   const FeedPosition begin = limits_from_;
@@ -87,6 +104,7 @@ Status Retention::ApplyLimits() {
   if (begin == limits_from_) return {};
   std::string value;
   PutBig64(value, limits_from_.value());
+  PutBig64(value, FingerprintOfLimits(rules_));
   const std::vector<store::Mutation> put = {
       {store::Mutation::Kind::kPut, store::Table::kMeta, kLimitsKey, std::move(value)}};
   return store_.Write(put, false);

@@ -1,6 +1,6 @@
-// Retention: forgets events by age, count and bytes as their topics' rules say, and feed entries once
-// all that they name is gone. Its cost goes with what is deleted and what was appended, not with how
-// many topics there are.
+// Retention: forgets events by age, count and bytes as their topics' rules say, and feed entries
+// once all that they name is gone. Its cost goes with what is deleted and what was appended, not
+// with how many topics there are.
 #ifndef POSTROAD_JOURNAL_RETENTION_H_
 #define POSTROAD_JOURNAL_RETENTION_H_
 

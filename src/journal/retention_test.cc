@@ -9,7 +9,9 @@ namespace {
 using std::chrono::days;
 using std::chrono::hours;
 
-TopicRule RuleFor(const std::string& pattern) { return {.pattern = *TopicPattern::Parse(pattern, "")}; }
+TopicRule RuleFor(const std::string& pattern) {
+  return {.pattern = *TopicPattern::Parse(pattern, "")};
+}
 
 Offset FirstOf(JournalHouse& house, const std::string& topic) {
   return house.journal->FindTopic(topic)->first;
@@ -61,6 +63,22 @@ TEST(Retention, KeepsTheLastOfACountAndOfBytes) {
   EXPECT_EQ(FirstOf(house, "count/1"), Offset(41));
 }
 
+TEST(Retention, HoldsTopicsThatDoNotGrowToChangedRules) {
+  TopicRule rule = RuleFor("idle/*");
+  rule.retention_count = 4;
+  JournalOptions options;
+  options.rules = TopicRules({rule});
+  JournalHouse house(options);
+  for (int i = 0; i < 5; ++i) house.MustPost("idle/1", {{"", "x"}});
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(FirstOf(house, "idle/1"), Offset(1));
+  rule.retention_count = 2;
+  house.options.rules = TopicRules({rule});
+  house.Reopen();
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(FirstOf(house, "idle/1"), Offset(3));
+}
+
 TEST(Retention, TellsReadersOfTheGap) {
   JournalOptions options;
   TopicRule count = RuleFor("*");
@@ -77,8 +95,8 @@ TEST(Retention, TellsReadersOfTheGap) {
     EXPECT_EQ(*read->gap, std::pair(Offset(3), Offset(8)));
     EXPECT_EQ(read->runs.front()->first, Offset(8));
     EXPECT_EQ(read->next, Offset(10));
-    const auto feed = house.journal->ReadFeed(
-        FeedPosition(3), *TopicSelector::Parse({"orders"}, ""), 1000);
+    const auto feed =
+        house.journal->ReadFeed(FeedPosition(3), *TopicSelector::Parse({"orders"}, ""), 1000);
     ASSERT_TRUE(feed);
     ASSERT_EQ(feed->runs.size(), 7u);
     for (const FeedRun& run : feed->runs) EXPECT_EQ(run.run == nullptr, run.first < Offset(8));
@@ -109,7 +127,8 @@ TEST(Retention, TrimsTheFeedOnceItsRunsAreGone) {
   ASSERT_TRUE(house.journal->ApplyRetention());
   EXPECT_EQ(house.store->ReadFeedBounds()->first, FeedPosition(5));
   house.Reopen();
-  const auto feed = house.journal->ReadFeed(FeedPosition(2), *TopicSelector::Parse({"*"}, ""), 1000);
+  const auto feed =
+      house.journal->ReadFeed(FeedPosition(2), *TopicSelector::Parse({"*"}, ""), 1000);
   ASSERT_TRUE(feed);
   EXPECT_EQ(*feed->gap, std::pair(FeedPosition(2), FeedPosition(5)));
   ASSERT_EQ(feed->runs.size(), 1u);

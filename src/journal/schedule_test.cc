@@ -119,6 +119,21 @@ TEST(Schedule, AnEventThatWaitsIsKnownWhenPostedForNow) {
   EXPECT_EQ(house.MustPost("later", {{"c"}}).stored, 1u) << "cancelled";
 }
 
+TEST(Schedule, KnowsWhatIsPostedForNowInTheSameBatch) {
+  JournalHouse house;
+  Batch batch;
+  batch.chunks.push_back(MakeChunk("t", {{"x"}, {"a"}}));
+  const Event event{.id = "a"};
+  for (const char* topic : {"t", "other"}) {
+    batch.future.push_back(
+        {topic, house.clock.Now() + hours(5), EncodeRecord(ViewOf(event)), "a", {}});
+  }
+  const auto result = PostAndWait(*house.journal, std::move(batch));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->future_duplicate, (std::vector<bool>{true, false}));
+  EXPECT_EQ(ListedIds(house, {}).size(), 1u);
+}
+
 TEST(Schedule, GoesWithItsTopic) {
   JournalHouse house;
   ASSERT_TRUE(PostFuture(house, "later", "a", minutes(5)));

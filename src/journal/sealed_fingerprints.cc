@@ -89,8 +89,8 @@ Result<std::shared_ptr<const SealedFingerprints>> SealedFingerprints::Write(
   for (size_t i = 0; i < entries.size(); i += kEntriesPerPiece) {
     const size_t count = std::min(kEntriesPerPiece, entries.size() - i);
     std::string piece(reinterpret_cast<const char*>(&entries[i]), count * sizeof entries[0]);
-    POSTROAD_TRY(writer.Add(Put(
-        PieceKey('c', number, static_cast<uint32_t>(i / kEntriesPerPiece)), std::move(piece))));
+    POSTROAD_TRY(writer.Add(
+        Put(PieceKey('c', number, static_cast<uint32_t>(i / kEntriesPerPiece)), std::move(piece))));
   }
   const std::string encoded = filter.Encode();
   uint32_t pieces = 0;
@@ -124,8 +124,7 @@ Result<std::shared_ptr<const SealedFingerprints>> SealedFingerprints::Load(
 
 Result<std::vector<std::shared_ptr<const SealedFingerprints>>> SealedFingerprints::LoadAll(
     store::Store& store, JournalMetrics& metrics) {
-  POSTROAD_ASSIGN(const std::vector<Entry> headers,
-                  store.Scan(Table::kDedup, "h", "i", SIZE_MAX));
+  POSTROAD_ASSIGN(const std::vector<Entry> headers, store.Scan(Table::kDedup, "h", "i", SIZE_MAX));
   std::vector<std::shared_ptr<const SealedFingerprints>> all;
   for (const Entry& header : headers) {
     POSTROAD_ASSIGN(auto generation, Load(store, header, metrics));
@@ -141,10 +140,9 @@ Result<std::vector<std::shared_ptr<const SealedFingerprints>>> SealedFingerprint
 }
 
 Status SealedFingerprints::Delete() const {
-  const std::vector<Mutation> mutations = {
-      DeleteRange(Key('h', number_), Key('h', number_ + 1)),
-      DeleteRange(Key('c', number_), Key('c', number_ + 1)),
-      DeleteRange(Key('f', number_), Key('f', number_ + 1))};
+  const std::vector<Mutation> mutations = {DeleteRange(Key('h', number_), Key('h', number_ + 1)),
+                                           DeleteRange(Key('c', number_), Key('c', number_ + 1)),
+                                           DeleteRange(Key('f', number_), Key('f', number_ + 1))};
   return store_.Write(mutations, false);
 }
 
@@ -152,8 +150,8 @@ Status SealedFingerprints::Find(uint64_t fingerprint, std::vector<FeedPosition>&
   Status status;
   filter_.Find(fingerprint, [&](uint32_t index) {
     metrics_.dedup_disk_reads.Add();
-    auto piece = store_.Get(Table::kDedup, PieceKey('c', number_, static_cast<uint32_t>(
-                                                                      index / kEntriesPerPiece)));
+    auto piece = store_.Get(
+        Table::kDedup, PieceKey('c', number_, static_cast<uint32_t>(index / kEntriesPerPiece)));
     if (!piece) {
       status = Fail(std::move(piece).error());
       return true;

@@ -23,8 +23,9 @@ class SealedFingerprints {
  public:
   using Entries = std::vector<std::pair<uint64_t, uint64_t>>;  // fingerprint, feed position
 
-  // Writes a generation of entries that are nearly in order; with its last write it becomes valid, and the groups' fingerprints in
-  // [groups_begin, groups_end), which it replaces, go. `newest`: no event in it was stored later.
+  // Writes a generation of entries that are nearly in order; with its last write it becomes valid,
+  // and the groups' fingerprints in [groups_begin, groups_end), which it replaces, go. `newest`: no
+  // event in it was stored later.
   static Result<std::shared_ptr<const SealedFingerprints>> Write(
       store::Store& store, uint64_t number, Entries entries, Timestamp newest,
       FeedPosition groups_begin, FeedPosition groups_end, JournalMetrics& metrics);

@@ -32,8 +32,8 @@ class WaitRegistry::HandOver {
     for (auto& [executor, tasks] : tasks_) {
       if (executor == &waiter.executor) return tasks.push_back(std::move(waiter.task));
     }
-    tasks_.emplace_back(&waiter.executor, std::vector<Task>{}).second.push_back(
-        std::move(waiter.task));
+    tasks_.emplace_back(&waiter.executor, std::vector<Task>{})
+        .second.push_back(std::move(waiter.task));
   }
   void Post() {
     for (auto& [executor, tasks] : tasks_) {
@@ -67,8 +67,8 @@ WaitRegistry::Shard& WaitRegistry::ShardOf(std::string_view topic) {
 
 WaitPtr WaitRegistry::AddTopic(std::string_view topic, Offset from, Executor& executor, Task task) {
   Shard& shard = ShardOf(topic);
-  auto waiter = std::make_unique<Waiter>(shared_from_this(), shard, from.value(), executor,
-                                         std::move(task));
+  auto waiter =
+      std::make_unique<Waiter>(shared_from_this(), shard, from.value(), executor, std::move(task));
   waiter->topic = topic;
   topic_waiters_.fetch_add(1);
   std::lock_guard lock(shard.mutex);
@@ -79,8 +79,8 @@ WaitPtr WaitRegistry::AddTopic(std::string_view topic, Offset from, Executor& ex
 }
 
 WaitPtr WaitRegistry::AddFeed(FeedPosition from, Executor& executor, Task task) {
-  auto waiter = std::make_unique<Waiter>(shared_from_this(), feed_, from.value(), executor,
-                                         std::move(task));
+  auto waiter =
+      std::make_unique<Waiter>(shared_from_this(), feed_, from.value(), executor, std::move(task));
   std::lock_guard lock(feed_.mutex);
   feed_.feed.Add(*waiter);
   return waiter;

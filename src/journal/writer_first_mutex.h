@@ -1,5 +1,5 @@
-// A shared mutex on which readers, however many, cannot keep the writer waiting: glibc's own lets new
-// readers in while a writer waits.
+// A shared mutex on which readers, however many, cannot keep the writer waiting: glibc's own lets
+// new readers in while a writer waits.
 #ifndef POSTROAD_JOURNAL_WRITER_FIRST_MUTEX_H_
 #define POSTROAD_JOURNAL_WRITER_FIRST_MUTEX_H_
 

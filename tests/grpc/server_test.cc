@@ -66,6 +66,13 @@ TEST(ServerGrpc, ReflectsItsServices) {
        {"postroad.v1.Postroad", "postroad.v1.Admin", "grpc.health.v1.Health"}) {
     EXPECT_NE(text.find(service), std::string::npos) << service;
   }
+  // file_containing_symbol: without a descriptor, no tool could call it.
+  const grpc::Slice of(std::string("\x22\x16grpc.health.v1.Health"));
+  ASSERT_TRUE(stream->Write(grpc::ByteBuffer(&of, 1)));
+  ASSERT_TRUE(stream->Read(&answer));
+  ASSERT_TRUE(answer.DumpToSingleSlice(&flat).ok());
+  const std::string file(reinterpret_cast<const char*>(flat.begin()), flat.size());
+  EXPECT_NE(file.find("HealthCheckRequest"), std::string::npos) << file;
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
 }

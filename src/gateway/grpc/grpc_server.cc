@@ -1,6 +1,7 @@
 // Building, starting and stopping the gRPC server.
 #include "gateway/grpc/grpc_server.h"
 
+#include <google/protobuf/reflection.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -16,6 +17,7 @@
 #include "gateway/grpc/admin_service.h"
 #include "gateway/grpc/gateway.h"
 #include "gateway/grpc/postroad_service.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace postroad::gateway {
 
@@ -32,6 +34,8 @@ void PrepareGrpc() {
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
+    // Else the linker leaves its descriptor out, which reflection looks for.
+    google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     google::protobuf::SetLogHandler(nullptr);
   });

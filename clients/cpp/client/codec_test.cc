@@ -220,8 +220,10 @@ TEST(DeliveryTest, ParsesBatchesPackedOrNot) {
     batch.add_delivery_ids(i);
     batch.add_offsets(i + 100);
     batch.add_attempts(2);
+    batch.add_stored_after_ns((i - 10) * 7);
     batch.add_events()->set_payload("p" + std::to_string(i));
   }
+  ToProto(FromNanos(5'000'000'000), batch.mutable_stored_at());
   const auto client = Client::Create({});
   const auto source = std::make_shared<Delivery::Source>();
   source->subscriber =
@@ -234,6 +236,7 @@ TEST(DeliveryTest, ParsesBatchesPackedOrNot) {
   EXPECT_EQ(delivery->event().payload, "p11");
   EXPECT_EQ(delivery->offset(), Offset(111));
   EXPECT_EQ(delivery->attempt(), 2u);
+  EXPECT_EQ(delivery->stored_at(), FromNanos(5'000'000'007));
   EXPECT_EQ(delivery->Ack().error().reason, "CONNECTION_LOST");
   EXPECT_EQ(delivery->Ack().error().reason, "ALREADY_SETTLED");
 }

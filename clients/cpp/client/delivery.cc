@@ -50,12 +50,16 @@ Status Delivery::Source::Parse(std::shared_ptr<const grpc::Slice> message, std::
       case 6:
         good = client::AppendIntegers(field.value, field.bytes, attempts);
         break;
+      case 7:
+        good = client::AppendIntegers(field.value, field.bytes, stored_after_ns);
+        break;
       default:
         break;
     }
   }
   if (!good || !reader.ok() || records.size() != ids.size() || offsets.size() != ids.size() ||
-      (!attempts.empty() && attempts.size() != ids.size())) {
+      (!attempts.empty() && attempts.size() != ids.size()) ||
+      (!stored_after_ns.empty() && stored_after_ns.size() != ids.size())) {
     return Fail(ErrorCode::kInternal, "the server sent a malformed DeliveryBatch");
   }
   return {};
@@ -67,6 +71,9 @@ Result<Delivery> Delivery::Source::Make(const std::shared_ptr<Source>& source, s
   delivery.offset_ = Offset(source->offsets[i]);
   delivery.attempt_ = source->attempts.empty() ? 1 : static_cast<uint32_t>(source->attempts[i]);
   delivery.stored_at_ = source->stored_at;
+  if (!source->stored_after_ns.empty()) {
+    delivery.stored_at_ += Duration(static_cast<int64_t>(source->stored_after_ns[i]));
+  }
   delivery.source_ = source;
   POSTROAD_TRY(ParseRecord(source->records[i], delivery.event_));
   delivery.event_.topic = source->topic;

@@ -39,7 +39,8 @@ struct Delivery::Source {
   std::vector<uint64_t> offsets;
   std::vector<uint64_t> attempts;  // empty: all 1
   std::vector<std::string_view> records;
-  Timestamp stored_at{};
+  Timestamp stored_at{};                  // of the earliest
+  std::vector<uint64_t> stored_after_ns;  // of each, after that; empty: all 0
 
   size_t next = 0;            // the first not yet handed to a worker
   client::Settlements whole;  // CommitMode::kBatch: gathered for the end; the one worker's own

@@ -1,6 +1,7 @@
 // Messages built by hand against protobuf's own reading of them, and the naming of bad fields.
 #include "gateway/grpc/message.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/event.h"
@@ -112,6 +113,7 @@ TEST(SubscribeMessage, DeliveriesAreWhatProtobufReads) {
   auto own = std::make_shared<store::Run>();
   own->buffer = EncodeRecord(ViewOf(Event{.id = "d"}));
   deliveries.push_back(MakeDelivery(own, own->buffer, 77, /*attempt=*/3));
+  deliveries.back().stored_at = FromNanos(4'000'000'000);
   const auto message = Parsed<v1::SubscribeResponse>(DeliveriesMessage(deliveries));
   const v1::DeliveryBatch& batch = message.deliveries();
   EXPECT_EQ(batch.topic(), "t");
@@ -123,7 +125,8 @@ TEST(SubscribeMessage, DeliveriesAreWhatProtobufReads) {
   EXPECT_EQ(batch.offsets(1), 3u);
   ASSERT_EQ(batch.attempts_size(), 3);
   EXPECT_EQ(batch.attempts(2), 3u);
-  EXPECT_EQ(batch.stored_at().seconds(), 5);
+  EXPECT_EQ(batch.stored_at().seconds(), 4);
+  EXPECT_THAT(batch.stored_after_ns(), testing::ElementsAre(1'000'000'000, 1'000'000'000, 0));
 }
 
 TEST(SubscribeMessage, NeighboursInARunGoOutInOnePiece) {

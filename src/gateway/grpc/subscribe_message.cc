@@ -122,20 +122,24 @@ void PutPacked(std::string& out, uint32_t field, const std::string& packed) {
 
 // All of a DeliveryBatch but its events.
 std::string BatchHeader(std::span<const Delivery> deliveries) {
-  std::string ids, offsets, attempts;
-  bool all_first = true;
+  const Timestamp stored_at = std::ranges::min(deliveries, {}, &Delivery::stored_at).stored_at;
+  std::string ids, offsets, attempts, stored_after;
+  bool all_first = true, all_at_once = true;
   for (const Delivery& delivery : deliveries) {
     PutVarint(ids, delivery.id.value());
     PutVarint(offsets, delivery.offset.value());
     PutVarint(attempts, delivery.attempt);
+    PutVarint(stored_after, static_cast<uint64_t>((delivery.stored_at - stored_at).count()));
     all_first &= delivery.attempt == 1;
+    all_at_once &= delivery.stored_at == stored_at;
   }
   std::string header;
   put::Text(header, 1, *deliveries.front().topic);
   PutPacked(header, 2, ids);
   PutPacked(header, 3, offsets);
-  put::Time(header, 5, deliveries.front().stored_at);
+  put::Time(header, 5, stored_at);
   if (!all_first) PutPacked(header, 6, attempts);
+  if (!all_at_once) PutPacked(header, 7, stored_after);
   return header;
 }
 

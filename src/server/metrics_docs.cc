@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "delivery/metrics.h"
 #include "server/config/config.h"
 #include "server/server.h"
 
@@ -57,7 +58,8 @@ Result<std::string> MetricsDocs() {
   config.listen.grpc = {"127.0.0.1:0"};
   config.listen.http = "127.0.0.1:0";
   POSTROAD_ASSIGN(const auto server, Server::Start(config));
-  server->metrics().Render();  // some are declared by their first refresh
+  delivery::DeliveryMetrics(server->metrics(), "any");  // as the first subscription does
+  server->metrics().Render();                           // some are declared by their first refresh
   std::string docs = kIntro;
   for (const Metrics::Family& family : server->metrics().Families()) {
     docs += "| `" + family.name + "` | " + family.type + " | " + LabelList(family.labels) + " | " +

@@ -145,6 +145,8 @@ Status SettingsArgs::Apply(SubscriptionSettings& settings) const {
   }
   if (!ack_deadline.empty()) {
     POSTROAD_ASSIGN(settings.ack_deadline, DurationArg("--ack-deadline", ack_deadline));
+    // The library takes 0 for the default, or for what it was.
+    if (settings.ack_deadline == Duration{}) return Invalid("--ack-deadline", "must not be 0");
   }
   if (!retry.empty()) POSTROAD_TRY(ParseRetry(retry, settings.retry_schedule));
   if (max_in_flight) settings.max_in_flight = *max_in_flight;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/args.h"
 #include "cli/bench/bench.h"
@@ -111,17 +112,32 @@ std::string CommandPath(const CLI::App& app) {
   return path;
 }
 
-// "there is no command 'tial', …" if the first word is none; CLI11 would only say that one lacks.
-std::string UnknownCommand(const CLI::App& app, int argc, char** argv) {
-  const std::string word = argc > 1 ? argv[1] : "-";
+std::vector<std::string> CommandNames(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(command->get_name());
   }
-  if (word.starts_with('-') || std::ranges::find(names, word) != names.end()) return "";
-  const std::string near = NearestName(word, names);
-  return "there is no command '" + word + "'" +
-         (near.empty() ? "" : "; did you mean `postroad " + near + "`?");
+  return names;
+}
+
+// "there is no command 'topics lst', …" if the first words are none; CLI11 would only say that one
+// lacks.
+std::string UnknownCommand(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const std::vector<std::string> names = CommandNames(*at);
+    if (names.empty() || word.starts_with('-')) return "";
+    if (std::ranges::find(names, word) == names.end()) {
+      const std::string near = NearestName(word, names);
+      return "there is no command '" + path + word + "'" +
+             (near.empty() ? "" : "; did you mean `postroad " + path + near + "`?");
+    }
+    at = at->get_subcommand(word);
+    path += word + " ";
+  }
+  return "";
 }
 
 int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
@@ -154,6 +170,8 @@ int Run(int argc, char** argv) {
     return ReportUsage(app, error);
   }
   if (!action) return exit_code;  // serve and config have run
+  // What gRPC has to say of a connection comes with the error, once.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   if (auto ready = FinishContext(app, globals); !ready) return Report(ready.error());
   if (auto done = action(globals.context); !done) return Report(done.error());
   if (std::fflush(stdout) != 0) {

@@ -84,16 +84,6 @@ Result<std::unique_ptr<PostSource>> OpenSource(const PostArgs& args) {
   return FromLines(std::move(base), std::move(lines));
 }
 
-json::object ResultObject(const Event& event, const PostResult& result) {
-  json::object object;
-  object["topic"] = event.topic;
-  object["id"] = result.id;
-  if (!result.scheduled) object["offset"] = result.offset.value();
-  object["duplicate"] = result.duplicate;
-  object["scheduled"] = result.scheduled;
-  return object;
-}
-
 std::string DurabilityName(PostDurability durability) {
   switch (durability) {
     case PostDurability::kMemory:
@@ -104,6 +94,19 @@ std::string DurabilityName(PostDurability durability) {
       return "replicated";
   }
   return "";
+}
+
+json::object ResultObject(const Event& event, const PostResult& result) {
+  json::object object;
+  object["topic"] = event.topic;
+  object["id"] = result.id;
+  if (!result.scheduled) {
+    object["offset"] = result.offset.value();
+    object["durability"] = DurabilityName(result.durability);
+  }
+  object["duplicate"] = result.duplicate;
+  object["scheduled"] = result.scheduled;
+  return object;
 }
 
 std::string ResultLine(const Event& event, const PostResult& result) {
@@ -172,6 +175,9 @@ class Tally {
   uint64_t posted_ = 0, duplicates_ = 0, scheduled_ = 0;
 };
 
+// Longer than the publisher takes to give up an event by itself, so that it says why.
+Duration CloseTimeout(const Context& context) { return context.timeout + std::chrono::seconds(1); }
+
 // Sends all that the source has, with at most kBufferedBytes on the way.
 Status SendAll(const Context& context, PostSource& source, Publisher& publisher, bool each,
                Tally& tally) {
@@ -195,7 +201,7 @@ Status SendAll(const Context& context, PostSource& source, Publisher& publisher,
     if (!taken) tally.Answer(source.Place(), nullptr, false, Fail(taken.error()));
     progress.Update(source.bytes_read(), ++sent);
   }
-  POSTROAD_TRY(publisher.Close(context.timeout));
+  POSTROAD_TRY(publisher.Close(CloseTimeout(context)));
   if (interrupt.requested()) return Fail(ErrorCode::kCancelled, "interrupted");
   return {};
 }
@@ -210,7 +216,7 @@ Status PostAll(const Context& context, const PostArgs& args, PostSource& source)
   Tally tally;
   const auto start = std::chrono::steady_clock::now();
   const Status sent = SendAll(context, source, *publisher, from_arguments || args.results, tally);
-  (void)publisher->Close(context.timeout);
+  (void)publisher->Close(CloseTimeout(context));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   POSTROAD_TRY(tally.Outcome());
   if (!from_arguments || !sent) tally.PrintSummary(context, took.count());

@@ -81,8 +81,8 @@ Status Cancel(const Context& context, const ScheduledArgs& args) {
 }
 
 void AddConditions(CLI::App& command, Admin::ScheduledQuery& query) {
-  command.add_option("-t,--topic", query.topic, "of this topic");
-  command.add_option("--id", query.id, "with this id");
+  command.add_option("-t,--topic,topic", query.topic, "of this topic");
+  command.add_option("--id,id", query.id, "with this id");
   command.add_option("--search-key", query.search_key, "with this search key");
 }
 

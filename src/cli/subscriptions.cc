@@ -160,7 +160,9 @@ Status PrintOne(const Context& context, const SubscriptionInfo& info) {
   table.Row({"acked", HumanCount(info.acked_total) + " since the server started"});
   table.Row({"ack deadline", FormatDuration(settings.ack_deadline)});
   table.Row({"retry after", RetryText(settings.retry_schedule)});
-  table.Row({"attempts", std::to_string(settings.max_attempts)});
+  table.Row(
+      {"attempts", HumanCount(settings.max_attempts != 0 ? settings.max_attempts
+                                                         : settings.retry_schedule.size() + 1)});
   table.Row({"order", settings.order == SubscriptionOrder::kKey ? "by key" : "none"});
   table.Row({"created", FormatTime(info.created)});
   Print(table.Render());

@@ -79,8 +79,8 @@ class Engine final : public DeliveryEngine {
 
 Error NoSubscription(std::string_view name) {
   return {ErrorCode::kNotFound,
-          "There is no subscription '" + std::string(name) +
-              "'; `postroad subscriptions list` shows those there are.",
+          "there is no subscription '" + std::string(name) +
+              "'; `postroad subscriptions list` shows those there are",
           "subscription", "NO_SUBSCRIPTION"};
 }
 

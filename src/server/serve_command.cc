@@ -75,9 +75,18 @@ std::string AddressOf(const Server& server, const std::string& protocol) {
   return "";
 }
 
+// How a program on this machine reaches what listens at the address.
+std::string LocalAddress(const std::string& address) {
+  for (const std::string_view any : {"0.0.0.0:", "[::]:"}) {
+    if (address.starts_with(any)) return "localhost:" + address.substr(any.size());
+  }
+  return address;
+}
+
 // For people who started it by hand; logs have the same in their own form.
 void PrintWelcome(const Server& server, const Config& config) {
-  const std::string grpc = AddressOf(server, "grpc"), http = AddressOf(server, "http");
+  const std::string grpc = LocalAddress(AddressOf(server, "grpc"));
+  const std::string http = LocalAddress(AddressOf(server, "http"));
   std::string flag = grpc == "127.0.0.1:7401" ? "" : " --server " + grpc;
   if (config.tls.enabled()) flag += " --tls";
   if (!config.keys.empty()) flag += " --api-key KEY";

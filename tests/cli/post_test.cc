@@ -126,7 +126,8 @@ TEST_F(PostTest, FutureEventsAreListedChangedCancelled) {
       "'{\"payload\":\"c\",\"search_keys\":[\"s1\"]}'");
   EXPECT_EQ(changed.at("deliver_at"), "2101-01-01T00:00:00Z");
   EXPECT_EQ(changed.at("payload"), "c");
-  EXPECT_EQ(shell_.Json("$P scheduled cancel --search-key s1").at("cancelled"), 2);
+  EXPECT_EQ(shell_.Json("$P scheduled cancel post/later f1").at("cancelled"), 1);
+  EXPECT_EQ(shell_.Json("$P scheduled cancel --search-key s1").at("cancelled"), 1);
   EXPECT_EQ(shell_.Out("$P scheduled list --topic post/later"), "nothing is scheduled\n");
   EXPECT_EQ(shell_("$P scheduled change post/later f2 --in 5m").code, 4);
   ExpectError(shell_("$P scheduled cancel"), 2,

@@ -49,6 +49,8 @@ TEST_F(SubscriptionsTest, CreateUpdateListSeekDelete) {
   EXPECT_EQ(settings.at("order"), "key");
   EXPECT_EQ(settings.at("filter").at("types"), boost::json::array{"a*"});
   EXPECT_EQ(settings.at("start"), "beginning");
+  ExpectError(shell_("$P subscriptions update admin --ack-deadline 0s"), 2,
+              "--ack-deadline: must not be 0");
 
   const auto updated = shell_.Json("$P subscriptions update admin --ack-deadline 7s");
   EXPECT_EQ(updated.at("settings").at("ack_deadline"), "7s");
@@ -84,8 +86,8 @@ TEST_F(SubscriptionsTest, DeadLettersAreShownEditedResentDropped) {
   EXPECT_EQ(edited.at("event").at("payload"), "corrected");
   EXPECT_EQ(shell_.Json("$P dead-letters resend dead " + id).at("resent"), 1);
   EXPECT_EQ(shell_.Json("$P subscribe dead --count 1").at("payload"), "corrected");
-  ASSERT_TRUE(Eventually(
-      [&] { return shell_.Json("$P dead-letters list dead").as_array().size() == 1; }));
+  ASSERT_TRUE(
+      Eventually([&] { return shell_.Json("$P dead-letters list dead").as_array().size() == 1; }));
   EXPECT_EQ(Shown("dead").at("dead_letters"), 1);
   EXPECT_EQ(shell_.Json("$P dead-letters drop dead --all").at("dropped"), 1);
   EXPECT_EQ(shell_.Out("$P dead-letters list dead"), "no dead letters\n");

@@ -1,6 +1,8 @@
 // What the command line says when it cannot do what it is asked, and completion.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "cli/shell.h"
 
 namespace postroad::testing {
@@ -26,6 +28,8 @@ TEST_F(UsageTest, NoServerIsSaidInOneLineWithWhatToDo) {
 
 TEST_F(UsageTest, MistypedCommandsAndOptions) {
   ExpectError(shell_("$P tial"), 2, "there is no command 'tial'; did you mean `postroad tail`?");
+  ExpectError(shell_("$P topics lst"), 2,
+              "there is no command 'topics lst'; did you mean `postroad topics list`?");
   const Ended option = shell_("$P topics list --frmo x");
   EXPECT_EQ(option.code, 2);
   EXPECT_THAT(option.output, StartsWith("postroad: "));
@@ -44,6 +48,13 @@ TEST_F(UsageTest, HelpAndVersion) {
         "receipts", "store", "bench", "completion"}) {
     EXPECT_THAT(shell_.Out(std::string("$P ") + command + " --help"), HasSubstr("Usage:"));
   }
+}
+
+TEST_F(UsageTest, AnOtherProtocolIsOneLineToo) {
+  const Ended tls = shell_("$P post orders x --tls --timeout 1s");
+  EXPECT_EQ(tls.code, 8);
+  EXPECT_THAT(tls.output, StartsWith("postroad: not answered within 1s"));
+  EXPECT_EQ(std::ranges::count(tls.output, '\n'), 1) << tls.output;
 }
 
 TEST_F(UsageTest, AKeyIsAskedForAndShown) {

@@ -11,6 +11,8 @@
 #include <memory>
 #include <system_error>
 
+#include "cli/terminal.h"
+
 namespace postroad::cli {
 namespace {
 
@@ -87,22 +89,47 @@ std::string Probe(const std::string& address, Duration timeout) {
   return ProbeTcp(address, timeout);
 }
 
-}  // namespace
-
-Result<Client> Connect(const Context& context) {
+Status CheckReachable(const Context& context) {
   const std::string why = Probe(context.server, context.timeout);
-  if (!why.empty()) {
-    return Fail(ErrorCode::kUnavailable,
-                "cannot reach " + context.server + ": " + why +
-                    "; is the server running? start it with `postroad serve`, or name it with "
-                    "--server or POSTROAD_SERVER");
-  }
+  if (why.empty()) return {};
+  return Fail(ErrorCode::kUnavailable,
+              "cannot reach " + context.server + ": " + why +
+                  "; is the server running? start it with `postroad serve`, or name it with "
+                  "--server or POSTROAD_SERVER");
+}
+
+ClientOptions OptionsOf(const Context& context) {
   ClientOptions options;
   options.addresses = {context.server};
   options.api_key = context.api_key;
   options.tls.enabled = context.tls || !context.ca_file.empty();
   options.tls.ca_file = context.ca_file;
   options.connect_timeout = context.timeout;
+  return options;
+}
+
+}  // namespace
+
+Result<Client> Connect(const Context& context) {
+  POSTROAD_TRY(CheckReachable(context));
+  return Client::Create(OptionsOf(context));
+}
+
+Result<Client> ConnectToStream(const Context& context) {
+  POSTROAD_TRY(CheckReachable(context));
+  ClientOptions options = OptionsOf(context);
+  options.on_state = [server = context.server, was_up = false,
+                      lost = false](const StateChange& change) mutable {
+    if (change.state == State::kConnected) {
+      if (lost) Notice("connected to " + server + " again");
+      was_up = true;
+      lost = false;
+    } else if (change.state == State::kDisconnected && was_up && !lost) {
+      lost = true;
+      Notice("lost " + server + ", connecting again: " +
+             (change.error.message.empty() ? "the stream ended" : change.error.message));
+    }
+  };
   return Client::Create(std::move(options));
 }
 

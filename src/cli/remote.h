@@ -13,6 +13,10 @@ namespace postroad::cli {
 // so that a command fails at once, where the library would try again for a long time.
 Result<Client> Connect(const Context& context);
 
+// The same for a command that streams, which goes on over a lost connection: says on standard error
+// that it is lost, why, and that it is back.
+Result<Client> ConnectToStream(const Context& context);
+
 // Calls of postroad.v1.Admin, each at most context.timeout.
 Result<Admin> ConnectAdmin(const Context& context);
 

@@ -98,7 +98,7 @@ Status Subscribe(const Context& context, const SubscribeArgs& args) {
   Handler handler(context, args, nack_delay);
   options.handler = [&](Delivery& delivery) { return handler.Handle(delivery); };
   options.on_settle_failure = [](uint64_t, const Error& error) { Notice(error.message); };
-  POSTROAD_ASSIGN(const Client client, Connect(context));
+  POSTROAD_ASSIGN(const Client client, ConnectToStream(context));
   POSTROAD_ASSIGN(const auto subscriber, Subscriber::Start(client, std::move(options)));
   handler.Attach(*subscriber);
   Status ended = Wait(*subscriber);

@@ -112,7 +112,7 @@ Status Tail(const Context& context, const TailArgs& args) {
   Printer printer(context, args);
   options.on_event = [&](const ReadEvent& event) { return printer.Event(event); };
   options.on_notice = [&](const ReadNotice& notice) { printer.Notice(notice); };
-  POSTROAD_ASSIGN(const Client client, Connect(context));
+  POSTROAD_ASSIGN(const Client client, ConnectToStream(context));
   POSTROAD_ASSIGN(const auto reader, Reader::Start(client, std::move(options)));
   printer.Attach(*reader);
   POSTROAD_TRY(Follow(*reader));

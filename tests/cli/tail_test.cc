@@ -69,6 +69,22 @@ TEST_F(TailTest, FollowsAndEndsCleanlyWhenInterrupted) {
   EXPECT_EQ(tail.Wait().code, 0);
 }
 
+TEST_F(TailTest, GoesOnOverALostConnectionAndSaysSo) {
+  const TempFolder folder;  // an address that stays the same
+  ServerProcess server({.flags = {"--listen.grpc", "unix:" + (folder / "socket")}});
+  const Shell shell(server.grpc());
+  shell.Out("$P post lost 1");
+  Process tail({PostroadProgram(), "tail", "lost", "--from", "beginning"}, shell.Variables());
+  ASSERT_TRUE(Eventually([&] { return tail.Output().contains("@0  1\n"); }));
+  server.KillAndRestart();
+  shell.Out("$P post lost 2");
+  EXPECT_TRUE(Eventually([&] { return tail.Output().contains("@1  2\n"); }));
+  EXPECT_THAT(tail.Output(), HasSubstr("postroad: lost " + server.grpc() + ", connecting again: "));
+  EXPECT_THAT(tail.Output(), HasSubstr("postroad: connected to " + server.grpc() + " again\n"));
+  tail.Signal(SIGINT);
+  EXPECT_EQ(tail.Wait().code, 0);
+}
+
 TEST_F(TailTest, TerminalControlsDoNotGetThrough) {
   shell_.Out("$P post tail/escape $'\\e[31mred\\a'");
   EXPECT_THAT(shell_.Out("$P tail tail/escape --from beginning --no-follow"),

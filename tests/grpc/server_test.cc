@@ -67,7 +67,7 @@ TEST(ServerGrpc, ReflectsItsServices) {
     EXPECT_NE(text.find(service), std::string::npos) << service;
   }
   // file_containing_symbol: without a descriptor, no tool could call it.
-  const grpc::Slice of(std::string("\x22\x16grpc.health.v1.Health"));
+  const grpc::Slice of(std::string("\x22\x15grpc.health.v1.Health"));
   ASSERT_TRUE(stream->Write(grpc::ByteBuffer(&of, 1)));
   ASSERT_TRUE(stream->Read(&answer));
   ASSERT_TRUE(answer.DumpToSingleSlice(&flat).ok());

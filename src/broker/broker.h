@@ -47,6 +47,8 @@ struct JoinRequest {
   // Made with these settings if it is not there (which needs administer).
   std::optional<delivery::SubscriptionSettings> create;
   delivery::MemberOptions options;
+  // The path of this request in its call, with which the fields of errors begin ("join.").
+  std::string field = {};
 };
 struct SubscriptionSeen {
   bool created = false;

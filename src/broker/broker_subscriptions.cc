@@ -18,14 +18,14 @@ Result<SubscriptionSeen> Broker::PrepareJoin(const Principal& principal,
                                              const JoinRequest& request) {
   POSTROAD_TRY(impl_->CheckRunning());
   if (!request.options.client_id.empty()) {
-    POSTROAD_TRY(CheckName(request.options.client_id, "join.client_id"));
+    POSTROAD_TRY(CheckName(request.options.client_id, request.field + "client_id"));
   }
   auto info = impl_->Permitted(principal, request.subscription, Right::kRead);
   if (info) return SubscriptionSeen{.created = false, .settings = std::move(info->settings)};
   if (info.error().code != ErrorCode::kNotFound || !request.create) {
     return Fail(std::move(info).error());
   }
-  POSTROAD_TRY(delivery::CheckSettings(*request.create, "join.create"));
+  POSTROAD_TRY(delivery::CheckSettings(*request.create, request.field + "create"));
   POSTROAD_TRY(principal.CheckAll(Right::kRead, request.create->topics));
   POSTROAD_ASSIGN(auto made, CreateSubscription(principal, request.subscription, *request.create));
   return SubscriptionSeen{.created = true, .settings = std::move(made.settings)};

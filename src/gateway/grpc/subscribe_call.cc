@@ -93,7 +93,7 @@ Status SubscribeCall::TakeJoin(const v1::Join& join) {
     return Fail(ErrorCode::kFailedPrecondition, "joined already; one stream is one member", "join",
                 "ALREADY_JOINED");
   }
-  broker::JoinRequest request{.subscription = join.subscription()};
+  broker::JoinRequest request{.subscription = join.subscription(), .field = "join."};
   POSTROAD_TRY(CheckName(request.subscription, "join.subscription"));
   if (join.has_create()) {
     POSTROAD_ASSIGN(request.create, FromProto(join.create(), "join.create"));

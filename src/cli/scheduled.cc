@@ -46,6 +46,28 @@ Status List(const Context& context, const ScheduledArgs& args) {
   return {};
 }
 
+// Of all that match; what comes due meanwhile is not counted.
+Status ChangeAll(const Context& context, Admin& admin, const Admin::ScheduledQuery& query,
+                 std::optional<Timestamp> due, const std::optional<Event>& contents) {
+  if (query.search_key.empty())
+    return Invalid("id", "say which: a topic and an id, or --search-key");
+  if (contents) return Invalid("--contents", "is of one event: say its topic and id");
+  POSTROAD_ASSIGN(const auto events, AllPages<Event>(0, [&](std::string_view page, uint32_t size) {
+                    return admin.ListScheduled(query, page, size);
+                  }));
+  uint64_t changed = 0;
+  for (const Event& event : events) {
+    const auto done = admin.ChangeScheduled(event.topic, event.id, due, std::nullopt);
+    if (!done && done.error().code != ErrorCode::kNotFound) return Fail(done.error());
+    changed += done ? 1 : 0;
+  }
+  if (context.json())
+    PrintJson({{"changed", changed}});
+  else
+    Print(Counted(changed, "event") + " changed\n");
+  return {};
+}
+
 Status Change(const Context& context, const ScheduledArgs& args) {
   POSTROAD_ASSIGN(const auto due, DueArg(args.at, args.in));
   std::optional<Event> contents;
@@ -56,6 +78,7 @@ Status Change(const Context& context, const ScheduledArgs& args) {
   }
   if (!due && !contents) return Invalid("--at", "say what to change: --at, --in or --contents");
   POSTROAD_ASSIGN(Admin admin, ConnectAdmin(context));
+  if (args.query.id.empty()) return ChangeAll(context, admin, args.query, due, contents);
   POSTROAD_ASSIGN(const Event event,
                   admin.ChangeScheduled(args.query.topic, args.query.id, due, contents));
   if (context.json())
@@ -101,9 +124,10 @@ void AddScheduled(CLI::App& app, Action& action) {
   AddConditions(*list, args->query);
   list->add_option("--limit", args->limit, "at most this many");
   list->callback(on(List));
-  CLI::App* change = command->add_subcommand("change", "give one another time or other contents");
-  change->add_option("topic", args->query.topic)->required();
-  change->add_option("id", args->query.id)->required();
+  CLI::App* change = command->add_subcommand("change", "give another time or other contents");
+  change->add_option("topic", args->query.topic);
+  change->add_option("id", args->query.id);
+  change->add_option("--search-key", args->query.search_key, "all with this search key");
   change->add_option("--at", args->at, "the new time")->type_name("TIME");
   change->add_option("--in", args->in, "the new time, from now")->type_name("DURATION");
   change->add_option("--contents", args->contents, "the new contents, as `post --file` takes them")

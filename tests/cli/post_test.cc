@@ -126,6 +126,14 @@ TEST_F(PostTest, FutureEventsAreListedChangedCancelled) {
       "'{\"payload\":\"c\",\"search_keys\":[\"s1\"]}'");
   EXPECT_EQ(changed.at("deliver_at"), "2101-01-01T00:00:00Z");
   EXPECT_EQ(changed.at("payload"), "c");
+  EXPECT_EQ(
+      shell_.Json("$P scheduled change --search-key s1 --at 2102-01-01T00:00:00Z").at("changed"),
+      2);
+  for (const auto& event : shell_.Json("$P scheduled list --topic post/later").as_array()) {
+    EXPECT_EQ(event.at("deliver_at"), "2102-01-01T00:00:00Z");
+  }
+  ExpectError(shell_("$P scheduled change --in 1h"), 2,
+              "id: say which: a topic and an id, or --search-key");
   EXPECT_EQ(shell_.Json("$P scheduled cancel post/later f1").at("cancelled"), 1);
   EXPECT_EQ(shell_.Json("$P scheduled cancel --search-key s1").at("cancelled"), 1);
   EXPECT_EQ(shell_.Out("$P scheduled list --topic post/later"), "nothing is scheduled\n");

@@ -95,6 +95,11 @@ TEST_F(PostTest, PlacesEventsOfSeveralTopicsDuplicatesAndScheduledOnes) {
   EXPECT_FALSE(outcome.results[3].duplicate);
   EXPECT_EQ(outcome.results[3].offset, Offset(2));
   EXPECT_TRUE(outcome.results[4].scheduled);
+  auto again = Builder();
+  EventView now = Make("a", "later");
+  ASSERT_TRUE(again.Add(now));
+  const PostOutcome waits = Store(again);
+  EXPECT_TRUE(waits.results[0].scheduled && waits.results[0].duplicate);
   EXPECT_EQ(house.Ids("a"), (std::vector<std::string>{"known", "x", "z"}));
 }
 

@@ -111,6 +111,9 @@ json::object ResultObject(const Event& event, const PostResult& result) {
 
 std::string ResultLine(const Event& event, const PostResult& result) {
   std::string line = Printable(event.topic);
+  if (result.scheduled && result.duplicate) {
+    return line + "  duplicate of one that waits for its time  " + Printable(result.id) + "\n";
+  }
   line += result.scheduled ? "  scheduled for " + FormatTime(event.deliver_at.value_or(Timestamp{}))
                            : "@" + std::to_string(result.offset.value()) + "  on " +
                                  DurabilityName(result.durability);

@@ -50,6 +50,9 @@ TEST_F(PostTest, ADuplicateIsSaid) {
   shell_.Out("$P post post/twice x --id same");
   EXPECT_THAT(shell_.Out("$P post post/twice x --id same"), HasSubstr("post/twice@0"));
   EXPECT_THAT(shell_.Out("$P post post/twice x --id same"), HasSubstr("duplicate"));
+  shell_.Out("$P post post/twice x --id waits --in 1h");
+  EXPECT_EQ(shell_.Out("$P post post/twice x --id waits"),
+            "post/twice  duplicate of one that waits for its time  waits\n");
 }
 
 TEST_F(PostTest, WhatTailPrintsCanBePosted) {

@@ -87,7 +87,7 @@ void PutPosition(std::string& out, const FeedCursor& cursor) {
 
 std::optional<Epoch> TakeEpoch(std::string_view& in) {
   if (in.size() < 8) return std::nullopt;
-  const Epoch epoch(GetBig64(in.data()));
+  const Epoch epoch(GetBig64(&in.front()));
   in.remove_prefix(8);
   return epoch;
 }
@@ -95,7 +95,7 @@ std::optional<Epoch> TakeEpoch(std::string_view& in) {
 std::optional<Cursor> TakeTopicCursor(std::string_view in) {
   const auto epoch = TakeEpoch(in);
   if (!epoch || in.size() < 4) return std::nullopt;
-  const uint32_t hash = GetBig32(in.data());
+  const uint32_t hash = GetBig32(&in.front());
   in.remove_prefix(4);
   const auto next = TakeVarint(in);
   if (!next || !in.empty()) return std::nullopt;

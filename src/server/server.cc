@@ -17,6 +17,7 @@
 #include "gateway/grpc/grpc_server.h"
 #include "gateway/grpc/message.h"
 #include "gateway/grpc/status_map.h"
+#include "gateway/http/http_server.h"
 #include "gateway/killbill/killbill_service.h"
 #include "journal/journal.h"
 #include "runtime/clock.h"
@@ -24,7 +25,6 @@
 #include "runtime/log.h"
 #include "server/config/address.h"
 #include "server/grpc_credentials.h"
-#include "server/net/http_server.h"
 #include "server/net/tls_files.h"
 #include "server/process_metrics.h"
 #include "server/store_metrics.h"
@@ -56,7 +56,7 @@ struct Server::Impl {
   void NoteGrpcAddresses();
   Status ListenHttp();
   void WritePortsFile();
-  HttpResponse Answer(const HttpRequest& request);
+  gateway::HttpPages Pages();
   void Close();
 
   const Config config;
@@ -73,7 +73,7 @@ struct Server::Impl {
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<killbill::KillBillService> killbill;
   std::unique_ptr<gateway::GrpcServer> grpc;
-  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<gateway::HttpServer> http;
   std::vector<Listening> listening;
   std::atomic<bool> ready = false;
   bool closed = false;
@@ -148,26 +148,27 @@ void Server::Impl::NoteGrpcAddresses() {
 Status Server::Impl::ListenHttp() {
   if (config.listen.http.empty()) return {};
   POSTROAD_ASSIGN(Address address, ParseAddress(config.listen.http));
-  HttpOptions options{.host = address.host, .port = address.port};
+  gateway::HttpOptions options{.host = address.host, .port = address.port, .pages = Pages()};
   if (tls) options.tls = [files = tls.get()] { return files->Current(); };
-  POSTROAD_ASSIGN(http, HttpServer::Start(options, cores, 0, [this](const HttpRequest& request) {
-                    return Answer(request);
-                  }));
+  POSTROAD_ASSIGN(http, gateway::HttpServer::Start(std::move(options), cores, metrics));
   address.port = http->port();
   listening.push_back({"http", address.ToString()});
   return {};
 }
 
-HttpResponse Server::Impl::Answer(const HttpRequest& request) {
-  if (request.path == "/metrics") {
-    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.Render()};
-  }
-  if (request.path == "/healthz") return {.body = "ok\n"};
-  if (request.path == "/readyz") {
-    if (ready) return {.body = "ready\n"};
-    return {.status = 503, .body = "starting or draining\n"};
-  }
-  return {.status = 404, .body = "there are /metrics, /healthz and /readyz\n"};
+gateway::HttpPages Server::Impl::Pages() {
+  using gateway::HttpPage;
+  gateway::HttpPages pages;
+  pages["/metrics"] = [this] {
+    return HttpPage{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                    .body = metrics.Render()};
+  };
+  pages["/healthz"] = [] { return HttpPage{.body = "ok\n"}; };
+  pages["/readyz"] = [this] {
+    if (ready) return HttpPage{.body = "ready\n"};
+    return HttpPage{.status = 503, .body = "starting or draining\n"};
+  };
+  return pages;
 }
 
 // Written beside and renamed, so that whoever waits for it sees it whole.

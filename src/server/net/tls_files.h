@@ -11,16 +11,9 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "runtime/executor.h"
+#include "runtime/tls_identity.h"
 
 namespace postroad::server {
-
-// A certificate chain and its key, which fit each other. Immutable.
-struct TlsIdentity {
-  uint64_t version = 0;  // rises by one with each change
-  std::string certificate_pem;
-  std::string key_pem;
-};
-using TlsIdentityPtr = std::shared_ptr<const TlsIdentity>;
 
 // Thread-safe.
 class TlsFiles {

@@ -1,5 +1,5 @@
-// The operators' HTTP server on real sockets: requests, limits, stopping.
-#include "server/net/http_server.h"
+// The HTTP server on real sockets: requests, limits, stopping.
+#include "gateway/http/http_server.h"
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -7,9 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/write.hpp>
+#include <future>
 #include <string>
 
-namespace postroad::server {
+#include "gateway/http/upgrade.h"
+
+namespace postroad::gateway {
 namespace {
 
 using ::testing::EndsWith;
@@ -53,10 +57,10 @@ class HttpServerTest : public testing::Test {
  protected:
   void Start(HttpOptions options = {}) {
     options.host = "127.0.0.1";
-    auto started = HttpServer::Start(options, cores_, 0, [](const HttpRequest& request) {
-      return HttpResponse{.status = request.path == "/none" ? 404 : 200,
-                          .body = request.method + " " + request.path};
-    });
+    for (const char* path : {"/1", "/2", "/a"}) {
+      options.pages[path] = [path] { return HttpPage{.body = std::string("page ") + path}; };
+    }
+    auto started = HttpServer::Start(options, cores_, metrics_);
     ASSERT_TRUE(started.has_value()) << started.error().message;
     server_ = *std::move(started);
   }
@@ -66,7 +70,8 @@ class HttpServerTest : public testing::Test {
     return client.ReadToEnd();
   }
 
-  CorePool cores_{1};
+  Metrics metrics_;
+  CorePool cores_{2};
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -74,7 +79,7 @@ TEST_F(HttpServerTest, AnswersGetAndHead) {
   Start();
   const std::string got = Ask("GET /a?b=c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(got, StartsWith("HTTP/1.1 200 OK\r\n"));
-  EXPECT_THAT(got, EndsWith("\r\n\r\nGET /a"));
+  EXPECT_THAT(got, EndsWith("\r\n\r\npage /a"));
   const std::string head = Ask("HEAD /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(head, HasSubstr("Content-Length: 7\r\n"));
   EXPECT_THAT(head, EndsWith("\r\n\r\n"));
@@ -92,16 +97,36 @@ TEST_F(HttpServerTest, KeepsAConnectionForTheNextRequest) {
   Start();
   Client client(server_->port());
   client.Send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(client.ReadSome(), EndsWith("GET /1"));
+  EXPECT_THAT(client.ReadSome(), EndsWith("page /1"));
   client.Send("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(client.ReadSome(), EndsWith("GET /2"));
+  EXPECT_THAT(client.ReadSome(), EndsWith("page /2"));
 }
 
-TEST_F(HttpServerTest, ClosesOnWhatIsNoHttpOrTooLong) {
+TEST_F(HttpServerTest, RefusesWhatIsNoHttpOrTooLong) {
   Start();
-  EXPECT_EQ(Ask("what?\r\n\r\n"), "");
-  EXPECT_EQ(Ask("GET / HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n"), "");
-  EXPECT_EQ(Ask("GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"), "");
+  EXPECT_THAT(Ask("what?\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Ask("GET / HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431"));
+}
+
+TEST_F(HttpServerTest, HandsOverWebSocketHandshakes) {
+  std::promise<Upgrade> handed;
+  HttpOptions options;
+  options.upgrades["/rsocket"] = [&](Upgrade&& upgrade) { handed.set_value(std::move(upgrade)); };
+  Start(options);
+  Client client(server_->port());
+  const std::string fields = "Host: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
+  client.Send("GET /1 HTTP/1.1\r\n" + fields + "\r\n");  // nobody takes it: answered as usual
+  EXPECT_THAT(client.ReadSome(), EndsWith("page /1"));
+  client.Send("GET /rsocket?a=b HTTP/1.1\r\n" + fields + "X-Test: yes\r\n\r\nearly");
+  Upgrade upgrade = handed.get_future().get();
+  EXPECT_EQ(upgrade.request.target(), "/rsocket?a=b");
+  EXPECT_EQ(upgrade.request["x-test"], "yes");
+  EXPECT_EQ(upgrade.rest, "early");
+  EXPECT_THAT(upgrade.peer, StartsWith("127.0.0.1:"));
+  server_->Stop();  // which concerns it no more
+  boost::asio::write(upgrade.socket.tcp(), boost::asio::buffer("hello", 5));
+  EXPECT_EQ(client.ReadSome(), "hello");
 }
 
 TEST_F(HttpServerTest, ClosesConnectionsThatSayNothing) {
@@ -114,7 +139,7 @@ TEST_F(HttpServerTest, TakesNoMoreConnectionsThanAllowed) {
   Start({.max_connections = 1});
   Client first(server_->port());
   first.Send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(first.ReadSome(), EndsWith("GET /1"));
+  EXPECT_THAT(first.ReadSome(), EndsWith("page /1"));
   Client second(server_->port());
   EXPECT_EQ(second.ReadToEnd(), "");
 }
@@ -123,7 +148,7 @@ TEST_F(HttpServerTest, StopEndsWhatIsOpen) {
   Start();
   Client client(server_->port());
   client.Send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(client.ReadSome(), EndsWith("GET /1"));
+  EXPECT_THAT(client.ReadSome(), EndsWith("page /1"));
   server_->Stop();
   EXPECT_EQ(client.ReadToEnd(), "");
   server_->Stop();
@@ -131,12 +156,12 @@ TEST_F(HttpServerTest, StopEndsWhatIsOpen) {
 
 TEST_F(HttpServerTest, AnAddressInUseIsNamed) {
   Start();
-  const auto second = HttpServer::Start({.host = "127.0.0.1", .port = server_->port()}, cores_, 0,
-                                        [](const HttpRequest&) { return HttpResponse{}; });
+  const auto second =
+      HttpServer::Start({.host = "127.0.0.1", .port = server_->port()}, cores_, metrics_);
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(second.error().message, HasSubstr("127.0.0.1:" + std::to_string(server_->port())));
 }
 
 }  // namespace
-}  // namespace postroad::server
+}  // namespace postroad::gateway

@@ -1,0 +1,131 @@
+package postroad
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// part is what publishers, streams and subscribers share: a name, a state, and how it is told.
+type part struct {
+	client *Client
+	name   string
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	state State
+}
+
+func newPart(c *Client, name string) part {
+	return part{client: c, name: name, log: c.opts.logger.With("component", name)}
+}
+
+// State is what it is doing now.
+func (p *part) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+// did takes a transition and tells of it. err is why, if something is wrong.
+func (p *part) did(t transition, err error) {
+	p.mu.Lock()
+	from := p.state
+	to, changed := from.next(t)
+	p.state = to
+	if changed {
+		p.client.reports.add(StateChange{Component: p.name, From: from, To: to, Err: err})
+	}
+	p.mu.Unlock()
+	if changed {
+		p.client.reports.tell()
+	}
+}
+
+// reports hands out state changes in their order, one at a time, with no lock held.
+type reports struct {
+	logger   *slog.Logger
+	callback func(StateChange)
+
+	mu      sync.Mutex
+	waiting []StateChange
+	telling bool
+}
+
+func (r *reports) add(change StateChange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = append(r.waiting, change)
+}
+
+func (r *reports) tell() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.telling {
+		return
+	}
+	r.telling = true
+	for len(r.waiting) > 0 {
+		change := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		r.mu.Unlock()
+		r.report(change)
+		r.mu.Lock()
+	}
+	r.telling = false
+}
+
+func (r *reports) report(change StateChange) {
+	level, attrs := slog.LevelDebug, []slog.Attr{
+		slog.String("component", change.Component),
+		slog.String("from", change.From.String()),
+		slog.String("to", change.To.String()),
+	}
+	if change.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Any("error", change.Err))
+	}
+	r.logger.LogAttrs(context.Background(), level, "postroad: state changed", attrs...)
+	if r.callback != nil {
+		r.callback(change)
+	}
+}
+
+// session is one life of a stream: from an attempt to connect to its end. established says whether
+// it was up in between; err is why it ended, nil if it ended well.
+type session func(ctx context.Context) (established bool, err error)
+
+// reconnect runs session after session until one ends well or for good, the backoff gives up, or
+// ctx ends (its cause is then the error).
+func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) bool) error {
+	waits := newAttempts(p.client.opts.backoff, p.client.opts.clock)
+	for {
+		p.did(attempt, nil)
+		established, err := run(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil || isFinal(err) {
+			return err
+		}
+		p.client.adapt(err)
+		p.did(lose, err)
+		if established {
+			waits.reset()
+		}
+		wait, more := waits.next()
+		if !more {
+			return gaveUp(err, waits.GiveUpAfter)
+		}
+		p.log.Debug("postroad: next attempt", "in", wait, "error", err)
+		if err := sleep(ctx, p.client.opts.clock, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func gaveUp(err error, after time.Duration) error {
+	e := &Error{Code: codeOf(err), Message: err.Error() + " (gave up after " + after.String() + ")", cause: err}
+	return e
+}

@@ -1,0 +1,88 @@
+package postroad
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+)
+
+// newLink makes a channel, which connects when asked to. Needs c.mu, but in Dial.
+func (c *Client) newLink() (*link, error) {
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(c.credentials()),
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithIdleTimeout(0),
+		grpc.WithUserAgent("postroad-go"),
+		// A failed channel is replaced: it shall not try again by itself.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 24 * time.Hour, Multiplier: 1, MaxDelay: 24 * time.Hour},
+			MinConnectTimeout: c.opts.connectTimeout,
+		}),
+	}
+	if c.keepalive > 0 {
+		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time:                c.keepalive,
+			Timeout:             c.opts.keepalive.Timeout,
+			PermitWithoutStream: c.opts.keepalive.WithoutCalls,
+		}))
+	}
+	target := c.target
+	if strings.Contains(target, ",") {
+		builder := manual.NewBuilderWithScheme("postroad")
+		var state resolver.State
+		for address := range strings.SplitSeq(target, ",") {
+			state.Addresses = append(state.Addresses, resolver.Address{Addr: strings.TrimSpace(address)})
+		}
+		builder.InitialState(state)
+		opts = append(opts, grpc.WithResolvers(builder))
+		target = "postroad:///" + target
+	}
+	cc, err := grpc.NewClient(target, append(opts, c.opts.dial...)...)
+	if err != nil {
+		return nil, invalid("target", "%v", err)
+	}
+	return &link{cc: cc}, nil
+}
+
+func (c *Client) credentials() credentials.TransportCredentials {
+	if c.opts.tls == nil {
+		return insecure.NewCredentials()
+	}
+	return credentials.NewTLS(c.opts.tls)
+}
+
+// adapt looks at why a stream ended. A server that finds our pings too many says so once, with
+// GOAWAY: from then on they are sent half as often.
+func (c *Client) adapt(err error) {
+	if !strings.Contains(err.Error(), "too_many_pings") {
+		return
+	}
+	c.mu.Lock()
+	was := c.keepalive
+	if c.link == nil || was <= 0 {
+		c.mu.Unlock()
+		return
+	}
+	c.keepalive = max(2*was, 2*leastKeepalive)
+	now := c.keepalive
+	unused := c.retireLocked(c.link)
+	c.mu.Unlock()
+	unused.close()
+	c.opts.logger.Warn("postroad: the server permits keepalive pings less often than this client sends them; "+
+		"raise the client's WithKeepalive time, or lower the server's least interval between pings",
+		"was", was, "now", now)
+}
+
+// leastKeepalive is what grpc-go makes of a shorter time.
+const leastKeepalive = 10 * time.Second

@@ -1,0 +1,474 @@
+package postroad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "github.com/postroad/postroad/clients/go/postroadv1"
+)
+
+// Message is an event as a stream gives it.
+type Message struct {
+	Event
+	// Offset is its place in its topic.
+	Offset uint64
+	// StoredAt is when the server stored it.
+	StoredAt time.Time
+
+	feedPosition uint64
+	book         *cursorBook
+}
+
+// Cursor is where to go on after this event. (On a cluster's streams of several topics only the last
+// event of a response has its own; those before it have that of the response before, so that going
+// on from it repeats events, and loses none.)
+func (m *Message) Cursor() string {
+	if m.book == nil {
+		return ""
+	}
+	return m.book.after(m.Offset, m.feedPosition)
+}
+
+// Notice is what a stream has to say besides events: *Gap, *EpochChanged or *CaughtUp.
+type Notice interface{ notice() }
+
+// Gap says that retention took events before they could be read. It is an error, too, as which
+// Stream.Events gives it.
+type Gap struct {
+	// Topic is theirs; empty: of several topics, it is not known which.
+	Topic string
+	// First is the first one lost, End the first one kept: offsets, or feed positions where Topic is
+	// empty.
+	First, End uint64
+}
+
+// EpochChanged says that the log is another incarnation than the cursor's (restored from a backup, or
+// a memory topic's after a crash); reading goes on from the oldest event kept. It is an error, too,
+// as which Stream.Events gives it.
+type EpochChanged struct {
+	// Old and New are the epochs, as the server spells them.
+	Old, New string
+}
+
+// CaughtUp says that everything that was there when the stream began has been handled.
+type CaughtUp struct{}
+
+func (*Gap) notice()          {}
+func (*EpochChanged) notice() {}
+func (*CaughtUp) notice()     {}
+
+// Error says what was lost.
+func (g *Gap) Error() string {
+	if g.Topic == "" {
+		return fmt.Sprintf("postroad: feed positions %d to %d were lost to retention", g.First, g.End-1)
+	}
+	return fmt.Sprintf("postroad: offsets %d to %d of topic %s were lost to retention", g.First, g.End-1, g.Topic)
+}
+
+// Error says from which epoch to which.
+func (e *EpochChanged) Error() string {
+	return fmt.Sprintf("postroad: the log's epoch changed from %s to %s", e.Old, e.New)
+}
+
+// Filter says which events of its topics a stream or subscription gets. All conditions must hold;
+// empty ones always do.
+type Filter struct {
+	// Types are exact, or a prefix that ends in '*'.
+	Types []string
+	// Keys are exact.
+	Keys []string
+	// Headers are names that must be there with exactly these values.
+	Headers map[string]string
+}
+
+func (f *Filter) proto() *pb.Filter {
+	if len(f.Types)+len(f.Keys)+len(f.Headers) == 0 {
+		return nil
+	}
+	return &pb.Filter{Types: f.Types, Keys: f.Keys, Headers: f.Headers}
+}
+
+// StreamOption is a setting of Client.Stream.
+type StreamOption interface{ applyStream(*streamOptions) }
+
+type streamOption func(*streamOptions)
+
+func (f streamOption) applyStream(o *streamOptions) { f(o) }
+
+type streamOptions struct {
+	clientID     string
+	takeOver     bool
+	request      pb.ReadRequest
+	onNotice     func(Notice)
+	retry        bool
+	store        CursorStore
+	saveInterval time.Duration
+	err          error
+}
+
+// FromCursor begins after what an earlier stream over the same topics had handled; at the end if
+// cursor is empty.
+func FromCursor(cursor string) StreamOption {
+	return streamOption(func(o *streamOptions) {
+		o.request.Start = &pb.ReadRequest_End{End: true}
+		if cursor == "" {
+			return
+		}
+		o.request.Start = &pb.ReadRequest_Cursor{Cursor: cursor}
+		if _, err := parseCursor(cursor); err != nil {
+			o.err = err
+		}
+	})
+}
+
+// FromBeginning begins at the oldest event kept.
+func FromBeginning() StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.Start = &pb.ReadRequest_Beginning{Beginning: true} })
+}
+
+// FromEnd begins with what is posted from now on, as is the default.
+func FromEnd() StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.Start = &pb.ReadRequest_End{End: true} })
+}
+
+// FromLast begins with the last n events, 1 to 1,000,000, of all the topics together.
+func FromLast(n int) StreamOption {
+	return streamOption(func(o *streamOptions) {
+		o.request.Start = &pb.ReadRequest_Last{Last: uint64(n)}
+		if n < 1 || n > 1_000_000 {
+			o.err = invalid("last", "must be from 1 to 1,000,000, not %d", n)
+		}
+	})
+}
+
+// FromTime begins with the first event stored at t or later.
+func FromTime(t time.Time) StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.Start = &pb.ReadRequest_Time{Time: timestamppb.New(t)} })
+}
+
+// FromOffset begins with this offset; for one topic only.
+func FromOffset(offset uint64) StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.Start = &pb.ReadRequest_Offset{Offset: offset} })
+}
+
+// WithFilter leaves out the events that f does not let through.
+func WithFilter(f Filter) StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.Filter = f.proto() })
+}
+
+// StopAtEnd ends the stream where its topics end when it begins, instead of following.
+func StopAtEnd() StreamOption {
+	return streamOption(func(o *streamOptions) { o.request.StopAtEnd = true })
+}
+
+// WithMaxResponse bounds the bytes of events in one response of the server: 4 KiB to 4 MiB, 256 KiB
+// by default. A stream holds about two responses.
+func WithMaxResponse(bytes int) StreamOption {
+	return streamOption(func(o *streamOptions) {
+		o.request.MaxBatchBytes = uint32(bytes)
+		if bytes < 4<<10 || bytes > 4<<20 {
+			o.err = invalid("max_batch_bytes", "must be from 4 KiB to 4 MiB, not %d", bytes)
+		}
+	})
+}
+
+// WithNotices calls f with notices, in order with the events, from the goroutine that gets those.
+// Without it a gap and a changed epoch are given by Events as errors, and logged by Run.
+func WithNotices(f func(Notice)) StreamOption {
+	return streamOption(func(o *streamOptions) { o.onNotice = f })
+}
+
+// RetryHandler has Run give the event again, after a wait by the client's Backoff, when the handler
+// failed. Without it Run ends with the handler's error.
+func RetryHandler() StreamOption { return streamOption(func(o *streamOptions) { o.retry = true }) }
+
+// WithCursorStore begins at the cursor that store has, if it has one; and saves there where the
+// stream is: at most every interval (1 s if 0), once a response was handled, and at the end. After a
+// crash the events since the last save come again.
+func WithCursorStore(store CursorStore, interval time.Duration) StreamOption {
+	return streamOption(func(o *streamOptions) {
+		o.store, o.saveInterval = store, interval
+		if interval == 0 {
+			o.saveInterval = time.Second
+		}
+		if store == nil || interval < 0 {
+			o.err = invalid("cursor_store", "must not be nil, nor its interval negative")
+		}
+	})
+}
+
+// Stream reads topics from a position of the reader's choice: every event after it, in order, each
+// once, over any number of reconnects. Use Run, or Events; one at a time.
+type Stream struct {
+	part
+	opts   streamOptions
+	ctx    context.Context // ends what runs
+	cancel context.CancelCauseFunc
+
+	smu     sync.Mutex // for all that follows
+	cursor  string
+	loaded  bool                    // the store was asked
+	running chan struct{}           // closed when the run is over; nil: none
+	abandon context.CancelCauseFunc // ends the handler's context
+}
+
+// Stream makes a stream over topics: 1 to 100 names, or patterns in which '*' stands for any
+// characters. It connects when Run or Events is called. Errors: ErrInvalid, naming the option at
+// fault; ErrClosed.
+func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) {
+	if err := checkPatterns(topics, "topics"); err != nil {
+		return nil, err
+	}
+	s := &Stream{part: newPart(c, "stream "+topics[0])}
+	s.opts.request.Topics = append([]string(nil), topics...)
+	for _, opt := range opts {
+		opt.applyStream(&s.opts)
+	}
+	if s.opts.err != nil {
+		return nil, s.opts.err
+	}
+	if err := checkClientID(s.opts.clientID); err != nil {
+		return nil, err
+	}
+	s.opts.request.ClientId = s.opts.clientID
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	if err := c.register(s); err != nil {
+		s.cancel(ErrClosed)
+		return nil, err
+	}
+	return s, nil
+}
+
+// Cursor is where to go on after the last event handled; empty before the server gave the first. An
+// event is handled when the handler returned nil, or the loop over Events asked for the next.
+func (s *Stream) Cursor() string {
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	return s.cursor
+}
+
+// Run calls handler with event after event; the next one comes when it returned. Run ends when ctx
+// does, with its error; with nil after Close or Stop, or at the end (StopAtEnd); with the handler's
+// error (a panic is a *PanicError), whose event stays before the cursor; or when there is no use in
+// going on: ErrReplaced, ErrNotFound, ErrPermissionDenied and such. It can be called again, and then
+// goes on from the cursor.
+func (s *Stream) Run(ctx context.Context, handler func(context.Context, *Message) error) error {
+	if handler == nil {
+		return invalid("handler", "must not be nil")
+	}
+	return s.run(ctx, &visitor{
+		event: func(ctx context.Context, m *Message) error { return callHandler(ctx, m, handler) },
+		notice: func(n Notice) bool {
+			if _, ordinary := n.(*CaughtUp); !ordinary {
+				s.log.Warn("postroad: " + n.(error).Error())
+			}
+			return true
+		},
+		retry: s.opts.retry,
+	})
+}
+
+func callHandler(ctx context.Context, m *Message, handler func(context.Context, *Message) error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+	}()
+	return handler(ctx, m)
+}
+
+// Events is Run as a loop:
+//
+//	for m, err := range stream.Events(ctx) {
+//
+// An event counts as handled when the loop asks for the next one. Leaving the loop leaves the cursor
+// before the event at hand, unless Commit was called with it; another Events goes on from there.
+//
+// With err m is nil. A *Gap or *EpochChanged is told as an error, after which the loop may go on
+// (WithNotices tells them otherwise); after any other error, those of Run, the loop ends. It ends
+// without an error when ctx does, after Close or Stop, and at the end (StopAtEnd).
+func (s *Stream) Events(ctx context.Context) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) {
+		err := s.run(ctx, &visitor{
+			event: func(_ context.Context, m *Message) error {
+				if !yield(m, nil) {
+					return errLeft
+				}
+				return nil
+			},
+			notice: func(n Notice) bool {
+				err, isError := n.(error)
+				return !isError || yield(nil, err)
+			},
+		})
+		if err != nil && !errors.Is(err, errLeft) && ctx.Err() == nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Commit counts m, the event at hand, as handled, before the loop over Events is left.
+func (s *Stream) Commit(m *Message) { s.keep(m.Cursor()) }
+
+// errLeft says that a loop over Events was left.
+var errLeft = errors.New("postroad: the loop was left")
+
+// Stop asks Run or Events to end, and does not wait for it: it may be called from a handler, too.
+func (s *Stream) Stop() { s.cancel(ErrClosed) }
+
+// Close ends Run or Events and waits for it, and so for a handler that runs, until ctx ends; then
+// the handler's context ends, too. Not from the handler: see Stop. Later calls wait, too, and then do
+// nothing. Errors: ctx's.
+func (s *Stream) Close(ctx context.Context) error {
+	s.smu.Lock()
+	running := s.running
+	s.smu.Unlock()
+	if running != nil {
+		s.did(drain, nil)
+	}
+	s.cancel(ErrClosed)
+	if running != nil {
+		select {
+		case <-running:
+		case <-ctx.Done():
+			s.smu.Lock()
+			abandon := s.abandon
+			s.smu.Unlock()
+			abandon(ErrClosed)
+			return errorOf(context.Cause(ctx))
+		}
+	}
+	s.client.unregister(s)
+	return nil
+}
+
+// visitor is who gets what a stream reads.
+type visitor struct {
+	event  func(context.Context, *Message) error
+	notice func(Notice) bool // false: the loop was left
+	retry  bool
+	ctx    context.Context // the handler's
+	failed bool            // the last error is event's
+}
+
+// run reads until ctx ends, the stream is closed, or there is an error for good.
+func (s *Stream) run(ctx context.Context, v *visitor) error {
+	ctx, finish, err := s.begin(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer finish()
+	if s.opts.onNotice != nil {
+		v.notice = func(n Notice) bool { s.opts.onNotice(n); return true }
+	}
+	reader := &streamReader{Stream: s, visitor: v}
+	err = s.load(ctx)
+	if err == nil {
+		err = s.reconnect(ctx, reader.session, func(err error) bool { return s.isFinal(v, err) })
+	}
+	s.save(context.WithoutCancel(ctx), reader, true)
+	if errors.Is(err, ErrClosed) {
+		err = nil
+	}
+	why := err
+	if errors.Is(err, errLeft) || ctx.Err() != nil {
+		why = nil
+	}
+	s.did(end, why)
+	return err
+}
+
+// begin takes the one place there is for a run. finish gives it back.
+func (s *Stream) begin(ctx context.Context, v *visitor) (running context.Context, finish func(), err error) {
+	if ctx.Err() != nil {
+		return nil, nil, errorOf(context.Cause(ctx))
+	}
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	if s.ctx.Err() != nil {
+		return nil, nil, ErrClosed
+	}
+	if s.running != nil {
+		return nil, nil, ErrBusy
+	}
+	s.running = make(chan struct{})
+	v.ctx, s.abandon = context.WithCancelCause(ctx)
+	running, cancel := context.WithCancelCause(v.ctx)
+	unhook := context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })
+	return running, func() {
+		unhook()
+		cancel(nil)
+		s.smu.Lock()
+		defer s.smu.Unlock()
+		s.abandon(nil)
+		close(s.running)
+		s.running = nil
+	}, nil
+}
+
+func (s *Stream) isFinal(v *visitor, err error) bool {
+	switch {
+	case v.failed:
+		return !v.retry
+	case errors.Is(err, errLeft):
+		return true
+	case errors.Is(err, ErrReplaced):
+		return !s.opts.takeOver
+	}
+	return !endsForNow(codeOf(err))
+}
+
+func (s *Stream) keep(cursor string) {
+	if cursor == "" {
+		return
+	}
+	s.smu.Lock()
+	defer s.smu.Unlock()
+	s.cursor = cursor
+}
+
+// load asks the cursor store, once.
+func (s *Stream) load(ctx context.Context) error {
+	if s.opts.store == nil || s.loaded {
+		return nil
+	}
+	cursor, err := s.opts.store.Load(ctx)
+	if err != nil {
+		return &Error{Code: codes.Unavailable, Reason: "CURSOR_STORE", Message: "cannot load the cursor: " + err.Error(), cause: err}
+	}
+	if cursor != "" {
+		if _, err := parseCursor(cursor); err != nil {
+			err.(*Error).Field = "cursor_store"
+			return err
+		}
+	}
+	s.loaded = true
+	s.keep(cursor)
+	return nil
+}
+
+// save puts the cursor into the store, if it changed and the interval has passed, or now.
+func (s *Stream) save(ctx context.Context, r *streamReader, now bool) {
+	if s.opts.store == nil {
+		return
+	}
+	cursor := s.Cursor()
+	time := s.client.opts.clock.Now()
+	if cursor == r.saved || !now && time.Sub(r.savedAt) < s.opts.saveInterval {
+		return
+	}
+	r.savedAt = time
+	if err := s.opts.store.Save(ctx, cursor); err != nil {
+		s.log.Error("postroad: the cursor was not saved", "error", err)
+		return
+	}
+	r.saved = cursor
+}

@@ -1,0 +1,257 @@
+package postroad
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/postroad/postroad/clients/go/postroadv1"
+)
+
+// streamReader is one run of a stream; it lives in the goroutine that called Run or Events.
+type streamReader struct {
+	*Stream
+	*visitor
+	saved   string
+	savedAt time.Time
+	book    *cursorBook
+}
+
+// session is one Read call.
+func (r *streamReader) session(ctx context.Context) (established bool, err error) {
+	r.failed = false
+	l, err := r.client.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer r.client.release(l)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := l.cc.NewStream(r.client.outgoing(ctx), &oneWay, methodRead, callOptions())
+	if err != nil {
+		return false, errorOf(err)
+	}
+	request, err := r.request()
+	if err != nil {
+		return false, err
+	}
+	if err := stream.SendMsg(request); err != nil && !errors.Is(err, io.EOF) {
+		return false, errorOf(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		return false, errorOf(err)
+	}
+	if _, err := stream.Header(); err == nil { // else receiving says why
+		established = true
+		r.did(establish, nil)
+	}
+	r.book = &cursorBook{before: r.Cursor()}
+	for {
+		var message []byte
+		if err := stream.RecvMsg(&message); err != nil {
+			return established, r.ended(err)
+		}
+		if err := r.handle(ctx, message); err != nil {
+			return established, err
+		}
+		r.save(ctx, r, false)
+	}
+}
+
+func (r *streamReader) ended(err error) error {
+	if !errors.Is(err, io.EOF) {
+		return errorOf(err)
+	}
+	if r.opts.request.StopAtEnd {
+		return nil
+	}
+	return &Error{Code: codes.Unavailable, Message: "the server ended the stream"}
+}
+
+func (r *streamReader) request() ([]byte, error) {
+	request := proto.Clone(&r.opts.request).(*pb.ReadRequest)
+	if cursor := r.Cursor(); cursor != "" {
+		request.Start = &pb.ReadRequest_Cursor{Cursor: cursor}
+	}
+	b, err := proto.Marshal(request)
+	if err != nil {
+		return nil, invalid("topics", "%v", err)
+	}
+	return b, nil
+}
+
+// handle gives the visitor a response. The cursor goes on after each event that was handled, so that
+// a run that ends inside a response goes on inside it.
+func (r *streamReader) handle(ctx context.Context, message []byte) error {
+	response, err := parseReadResponse(message)
+	if err != nil {
+		return err
+	}
+	if response.cursor != "" {
+		end, err := parseCursor(response.cursor)
+		if err != nil {
+			return malformed("cursor")
+		}
+		r.book = &cursorBook{end: end, before: r.book.before}
+	}
+	last, err := r.handleAll(ctx, response)
+	if err != nil || ctx.Err() != nil {
+		if last != nil {
+			r.keep(last.Cursor())
+		}
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		return err
+	}
+	if response.cursor != "" {
+		r.keep(response.cursor)
+		r.book = &cursorBook{end: r.book.end, before: response.cursor}
+	}
+	return nil
+}
+
+// handleAll gives the last event handled, if not all were.
+func (r *streamReader) handleAll(ctx context.Context, response *readResponse) (last *Message, err error) {
+	for _, n := range response.notices {
+		if !r.notice(n) {
+			return nil, errLeft
+		}
+	}
+	for _, b := range response.batches {
+		messages, err := r.parseBatch(b)
+		if err != nil {
+			return last, err
+		}
+		for i := range messages {
+			if ctx.Err() != nil {
+				return last, nil
+			}
+			if err := r.event(r.visitor.ctx, &messages[i]); err != nil {
+				r.failed = !errors.Is(err, errLeft)
+				return last, err
+			}
+			last = &messages[i]
+		}
+	}
+	if response.caughtUp && ctx.Err() == nil && !r.notice(&CaughtUp{}) {
+		return last, errLeft
+	}
+	return last, nil
+}
+
+// readResponse is a ReadResponse, its batches still encoded.
+type readResponse struct {
+	notices  []Notice
+	batches  [][]byte
+	cursor   string
+	caughtUp bool
+}
+
+func parseReadResponse(message []byte) (*readResponse, error) {
+	r := &readResponse{}
+	f := fields{rest: message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			r.notices = append(r.notices, f.epochChanged())
+		case 2:
+			r.notices = append(r.notices, f.gap())
+		case 3:
+			r.batches = append(r.batches, f.bytes)
+		case 4:
+			r.cursor = string(f.bytes)
+		case 5:
+			r.caughtUp = f.value != 0
+		}
+	}
+	if f.bad {
+		return nil, malformed("ReadResponse")
+	}
+	return r, nil
+}
+
+func (f *fields) epochChanged() *EpochChanged {
+	n := &EpochChanged{}
+	inner := fields{rest: f.bytes}
+	for inner.next() {
+		switch inner.number {
+		case 1:
+			n.Old = string(inner.bytes)
+		case 2:
+			n.New = string(inner.bytes)
+		}
+	}
+	f.bad = f.bad || inner.bad
+	return n
+}
+
+func (f *fields) gap() *Gap {
+	g := &Gap{}
+	inner := fields{rest: f.bytes}
+	for inner.next() {
+		switch inner.number {
+		case 1:
+			g.Topic = string(inner.bytes)
+		case 2:
+			g.First = inner.value
+		case 3:
+			g.End = inner.value
+		}
+	}
+	f.bad = f.bad || inner.bad
+	return g
+}
+
+// parseBatch reads an EventBatch.
+func (r *streamReader) parseBatch(b []byte) ([]Message, error) {
+	var topic string
+	var firstOffset, firstPosition uint64
+	var offsets []uint64
+	var storedAt time.Time
+	var events int
+	f := fields{rest: b}
+	for f.next() {
+		switch f.number {
+		case 1:
+			topic = text(f.bytes)
+		case 2:
+			firstOffset = f.value
+		case 3:
+			offsets = f.uints(offsets)
+		case 4:
+			events++
+		case 5:
+			storedAt = f.time()
+		case 6:
+			firstPosition = f.value
+		}
+	}
+	if f.bad || len(offsets) > 0 && len(offsets) != events {
+		return nil, malformed("EventBatch")
+	}
+	messages := make([]Message, events)
+	f = fields{rest: b}
+	for i := 0; f.next(); {
+		if f.number != 4 {
+			continue
+		}
+		m := &messages[i]
+		if err := parseEvent(f.bytes, &m.Event); err != nil {
+			return nil, err
+		}
+		m.Topic, m.StoredAt, m.book = topic, storedAt, r.book
+		m.Offset = firstOffset + uint64(i)
+		if len(offsets) > 0 {
+			m.Offset = offsets[i]
+		}
+		m.feedPosition = firstPosition + (m.Offset - firstOffset)
+		i++
+	}
+	return slices.Clip(messages), nil
+}

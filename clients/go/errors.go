@@ -54,8 +54,8 @@ var (
 	ErrStopped = &Error{Code: codes.Canceled, Reason: "STOPPED", Message: "closed before the answer came"}
 	// ErrBufferFull is a post refused because too many wait for their answers (RefuseWhenFull).
 	ErrBufferFull = &Error{Code: codes.ResourceExhausted, Reason: "BUFFER_FULL", Message: "the buffer is full"}
-	// ErrAlreadySettled is a second settlement of a delivery, or one of a deferred delivery.
-	ErrAlreadySettled = &Error{Code: codes.FailedPrecondition, Reason: "ALREADY_SETTLED", Message: "the delivery is settled or deferred"}
+	// ErrAlreadySettled is a second settlement of a delivery.
+	ErrAlreadySettled = &Error{Code: codes.FailedPrecondition, Reason: "ALREADY_SETTLED", Message: "the delivery is settled already"}
 	// ErrConnectionLost is a settlement whose connection is gone: the server delivers the event again.
 	ErrConnectionLost = &Error{Code: codes.Aborted, Reason: "CONNECTION_LOST", Message: "the connection of the delivery is gone; the server delivers it again"}
 	// ErrReplaced is the end of a stream or member whose client id a newer one has.

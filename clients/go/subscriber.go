@@ -1,0 +1,498 @@
+package postroad
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	pb "github.com/postroad/postroad/clients/go/postroadv1"
+)
+
+// CommitMode is who settles what a subscriber got, and when.
+type CommitMode int
+
+const (
+	// CommitMessage: each event is settled by itself. The default.
+	CommitMessage CommitMode = iota
+	// CommitBatch: the events of one batch from the server are settled together, after its last.
+	CommitBatch
+	// CommitAuto: the server settles what it delivered, on an interval. At most once per crash of the
+	// client: only for those who can lose.
+	CommitAuto
+)
+
+// Handler handles a delivery. nil acks it, an error or a panic nacks it with its text as the reason;
+// unless the handler settled or deferred it. The context ends with Run's, or when Close has waited
+// long enough.
+type Handler func(ctx context.Context, d *Delivery) error
+
+// SubscriberOption is a setting of Client.Subscriber.
+type SubscriberOption interface{ applySubscriber(*subscriberOptions) }
+
+type subscriberOption func(*subscriberOptions)
+
+func (f subscriberOption) applySubscriber(o *subscriberOptions) { f(o) }
+
+type subscriberOptions struct {
+	clientID        string
+	takeOver        bool
+	create          *SubscriptionSettings
+	maxUnsettled    int
+	concurrency     int
+	anyOrder        bool
+	mode            CommitMode
+	autoInterval    time.Duration
+	nackDelay       time.Duration // negative: the schedule decides
+	settleBatch     int
+	settleLinger    time.Duration
+	drainTimeout    time.Duration
+	onHandlerError  func(*Delivery, error)
+	onSettleFailure func(deliveryID uint64, err error)
+}
+
+// SharedOption is a setting of Client.Stream and Client.Subscriber.
+type SharedOption interface {
+	StreamOption
+	SubscriberOption
+}
+
+type clientID string
+
+func (id clientID) applyStream(o *streamOptions)         { o.clientID = string(id) }
+func (id clientID) applySubscriber(o *subscriberOptions) { o.clientID = string(id) }
+
+// WithClientID names who reads: a newer stream, or member of the subscription, of the same name ends
+// this one with ErrReplaced. 1 to 255 bytes.
+func WithClientID(id string) SharedOption { return clientID(id) }
+
+type takeOver struct{}
+
+func (takeOver) applyStream(o *streamOptions)         { o.takeOver = true }
+func (takeOver) applySubscriber(o *subscriberOptions) { o.takeOver = true }
+
+// ReconnectWhenReplaced takes over again, after a wait by the client's Backoff, when a newer one of
+// the same client id took over; two that do so take turns for ever.
+func ReconnectWhenReplaced() SharedOption { return takeOver{} }
+
+// CreateIfMissing makes the subscription with these settings if it is not there, and fails with
+// ErrAlreadyExists if it is there with others. Without it a subscription that is not there is
+// ErrNotFound.
+func CreateIfMissing(s SubscriptionSettings) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.create = &s })
+}
+
+// WithMaxUnsettled bounds the events handed to this member and not yet settled: 1 to 1,000,000; 2,000
+// by default.
+func WithMaxUnsettled(events int) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.maxUnsettled = events })
+}
+
+// WithConcurrency sets how many handlers run at once: 1 to 1,024; 1 by default. Events of one key
+// are handled one after the other, in order.
+func WithConcurrency(handlers int) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.concurrency = handlers })
+}
+
+// InAnyOrder has handlers that run at once disregard keys.
+func InAnyOrder() SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.anyOrder = true })
+}
+
+// WithCommitMode sets who settles. CommitBatch goes with a concurrency of 1.
+func WithCommitMode(m CommitMode) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.mode = m })
+}
+
+// WithAutoInterval sets how often the server settles with CommitAuto: 10 ms to 1 h; 1 s by default.
+func WithAutoInterval(d time.Duration) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.autoInterval = d })
+}
+
+// WithNackDelay sets how long after a handler's error the event comes again, instead of what the
+// subscription's retry schedule says.
+func WithNackDelay(d time.Duration) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.nackDelay = d })
+}
+
+// WithSettleBatch has settlements go out together: after so many (1 to 100,000; 1,000 by default), or
+// when the first has waited for linger (1 ms by default).
+func WithSettleBatch(settlements int, linger time.Duration) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.settleBatch, o.settleLinger = settlements, linger })
+}
+
+// WithDrainTimeout sets how long Run waits, once its context has ended, for handlers that run and for
+// the server to take what they settled; 5 s by default. (With Close its context says how long.)
+func WithDrainTimeout(d time.Duration) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.drainTimeout = d })
+}
+
+// WithHandlerErrors calls f with each error of the handler; a panic is a *PanicError. From the
+// handler's goroutine. Without it they are logged.
+func WithHandlerErrors(f func(*Delivery, error)) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.onHandlerError = f })
+}
+
+// WithSettleFailures calls f with settlements that the server could not apply (deadline passed, not
+// this member's). f must not block. They are logged, too.
+func WithSettleFailures(f func(deliveryID uint64, err error)) SubscriberOption {
+	return subscriberOption(func(o *subscriberOptions) { o.onSettleFailure = f })
+}
+
+func (o *subscriberOptions) check() error {
+	switch {
+	case o.maxUnsettled < 1 || o.maxUnsettled > 1_000_000:
+		return invalid("max_unsettled", "must be from 1 to 1,000,000, not %d", o.maxUnsettled)
+	case o.concurrency < 1 || o.concurrency > 1024:
+		return invalid("concurrency", "must be from 1 to 1,024, not %d", o.concurrency)
+	case o.mode < CommitMessage || o.mode > CommitAuto:
+		return invalid("commit_mode", "is none: %d", o.mode)
+	case o.mode == CommitBatch && o.concurrency != 1:
+		return invalid("concurrency", "batches are settled whole by one handler: must be 1")
+	case o.mode == CommitAuto && (o.autoInterval < 10*time.Millisecond || o.autoInterval > time.Hour):
+		return invalid("auto_interval", "must be from 10 ms to 1 h, not %v", o.autoInterval)
+	case o.nackDelay > 365*24*time.Hour:
+		return invalid("nack_delay", "must be at most 365 days, not %v", o.nackDelay)
+	case o.settleBatch < 1 || o.settleBatch > 100_000:
+		return invalid("settle_batch", "must be from 1 to 100,000, not %d", o.settleBatch)
+	case o.settleLinger < 0 || o.drainTimeout < 0:
+		return invalid("settle_linger, drain_timeout", "must not be negative")
+	}
+	if err := checkClientID(o.clientID); err != nil {
+		return err
+	}
+	if o.create != nil {
+		return o.create.check("create")
+	}
+	return nil
+}
+
+// SubscriberStats counts since the subscriber was made.
+type SubscriberStats struct {
+	Delivered, Handled uint64 // events received, and handlers that returned
+	Acked, Nacked      uint64 // settlements made; a reply is an ack, a termination a nack
+	Lost               uint64 // settlements whose connection was gone before they were sent
+	Connects           uint64 // joins that succeeded
+}
+
+// Subscriber consumes a subscription: the server keeps what is settled, and members share the events.
+// At least once: an ack that did not reach the server before the connection broke does not count.
+type Subscriber struct {
+	part
+	subscription string
+	handler      Handler
+	opts         subscriberOptions
+	ctx          context.Context // ends what runs
+	cancel       context.CancelCauseFunc
+
+	qmu       sync.Mutex // for all that follows
+	work      sync.Cond  // there is something to handle, or stopping
+	queue     *dispatcher
+	stopping  bool          // no more is handled
+	handling  int           // handlers that run
+	idle      chan struct{} // closed when stopping and no handler runs
+	running   chan struct{} // closed when the run is over; nil: none
+	abandoned chan struct{} // closed when Close has waited long enough
+	abandon   func()
+	stats     SubscriberStats
+}
+
+// Subscriber makes a member of a subscription. It connects when Run is called. Errors: ErrInvalid,
+// naming the option at fault; ErrClosed.
+func (c *Client) Subscriber(subscription string, handler Handler, opts ...SubscriberOption) (*Subscriber, error) {
+	if err := checkName(subscription, "subscription"); err != nil {
+		return nil, err
+	}
+	if handler == nil {
+		return nil, invalid("handler", "must not be nil")
+	}
+	o := subscriberOptions{
+		maxUnsettled: 2000, concurrency: 1, autoInterval: time.Second, nackDelay: -1,
+		settleBatch: 1000, settleLinger: time.Millisecond, drainTimeout: 5 * time.Second,
+	}
+	for _, opt := range opts {
+		opt.applySubscriber(&o)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &Subscriber{
+		part: newPart(c, "subscriber "+subscription), subscription: subscription, handler: handler, opts: o,
+		queue: newDispatcher(o.concurrency > 1 && !o.anyOrder),
+	}
+	s.work.L = &s.qmu
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	if err := c.register(s); err != nil {
+		s.cancel(ErrClosed)
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run consumes until ctx ends, with its error; or Close or Stop, with nil; or there is no use in
+// going on: ErrNotFound, ErrReplaced, ErrPermissionDenied and such. It waits for the handlers that
+// run (as long as WithDrainTimeout says, or Close's context), sends what they settled, and leaves, so
+// that other members get the rest at once. It can be called again, one at a time.
+func (s *Subscriber) Run(ctx context.Context) error {
+	handlers, finish, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer finish()
+	var workers sync.WaitGroup
+	for range s.opts.concurrency {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			s.handle(handlers)
+		}()
+	}
+	running, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
+	err = s.reconnect(running, s.connect, s.isFinal)
+	late := s.drain(running)
+	if late == nil {
+		workers.Wait()
+	}
+	if errors.Is(err, ErrClosed) {
+		err = nil
+	}
+	if err == nil && late != nil {
+		err = late
+	}
+	why := err
+	if ctx.Err() != nil {
+		why = nil
+	}
+	s.did(end, why)
+	return err
+}
+
+// begin takes the one place there is for a run. finish gives it back.
+func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finish func(), err error) {
+	if ctx.Err() != nil {
+		return nil, nil, errorOf(context.Cause(ctx))
+	}
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	if s.ctx.Err() != nil {
+		return nil, nil, ErrClosed
+	}
+	if s.running != nil || s.handling > 0 {
+		return nil, nil, ErrBusy
+	}
+	s.stopping = false
+	s.running, s.idle, s.abandoned = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	handlers, cancel := context.WithCancelCause(ctx)
+	var once sync.Once
+	abandoned := s.abandoned
+	s.abandon = func() {
+		once.Do(func() {
+			close(abandoned)
+			cancel(ErrClosed)
+		})
+	}
+	return handlers, func() {
+		cancel(nil)
+		s.qmu.Lock()
+		defer s.qmu.Unlock()
+		close(s.running)
+		s.running = nil
+	}, nil
+}
+
+func (s *Subscriber) isFinal(err error) bool {
+	if errors.Is(err, ErrReplaced) {
+		return !s.opts.takeOver
+	}
+	return !endsForNow(codeOf(err))
+}
+
+// drain has no more handled, and waits for the handlers that run.
+func (s *Subscriber) drain(running context.Context) error {
+	s.did(drain, nil)
+	s.qmu.Lock()
+	if !s.stopping {
+		s.stopping = true
+		s.queue.drop()
+		s.work.Broadcast()
+		s.tellIdleLocked()
+	}
+	idle, abandoned := s.idle, s.abandoned
+	s.qmu.Unlock()
+	limit, stop := s.drainLimit(running)
+	defer stop()
+	select {
+	case <-idle:
+		return nil
+	case <-abandoned:
+	case <-limit:
+	}
+	return &Error{Code: codes.DeadlineExceeded, Reason: "HANDLERS_RUN", Message: "handlers still run", cause: context.DeadlineExceeded}
+}
+
+// drainLimit is when waiting ends by itself: not if Close is what ended the run, whose context says.
+func (s *Subscriber) drainLimit(running context.Context) (<-chan time.Time, func()) {
+	if errors.Is(context.Cause(running), ErrClosed) {
+		return nil, func() {}
+	}
+	return s.client.opts.clock.NewTimer(s.opts.drainTimeout)
+}
+
+func (s *Subscriber) tellIdleLocked() {
+	if s.stopping && s.handling == 0 {
+		select {
+		case <-s.idle:
+		default:
+			close(s.idle)
+		}
+	}
+}
+
+// Stop asks Run to end, and does not wait for it: it may be called from a handler, too.
+func (s *Subscriber) Stop() { s.cancel(ErrClosed) }
+
+// Close ends Run and waits for it: for the handlers that run, and for what they settled to be sent,
+// until ctx ends; then the handlers' context ends, too. Not from a handler: see Stop. Later calls
+// wait, too, and then do nothing. Errors: ctx's.
+func (s *Subscriber) Close(ctx context.Context) error {
+	s.qmu.Lock()
+	running, abandon := s.running, s.abandon
+	s.qmu.Unlock()
+	s.cancel(ErrClosed)
+	if running != nil {
+		select {
+		case <-running:
+		case <-ctx.Done():
+			abandon()
+			return errorOf(context.Cause(ctx))
+		}
+	}
+	s.client.unregister(s)
+	return nil
+}
+
+// Stats gives the counts so far.
+func (s *Subscriber) Stats() SubscriberStats {
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	return s.stats
+}
+
+// handle is one worker.
+func (s *Subscriber) handle(ctx context.Context) {
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	for {
+		d := s.queue.next()
+		if s.stopping {
+			return
+		}
+		if d == nil {
+			s.work.Wait()
+			continue
+		}
+		s.handling++
+		s.qmu.Unlock()
+		err := s.call(ctx, d)
+		s.qmu.Lock()
+		s.handling--
+		s.stats.Handled++
+		s.concludeLocked(d, err)
+		if s.queue.done(d) {
+			s.work.Signal()
+		}
+		s.tellIdleLocked()
+	}
+}
+
+// call calls the handler, and reports its error.
+func (s *Subscriber) call(ctx context.Context, d *Delivery) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = newPanic(value)
+		}
+		if err != nil {
+			s.report(d, err)
+		}
+	}()
+	if s.client.opts.tracing && d.Headers[traceHeader] != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(d.Headers))
+	}
+	return s.handler(ctx, d)
+}
+
+func (s *Subscriber) report(d *Delivery, err error) {
+	if s.opts.onHandlerError != nil {
+		s.opts.onHandlerError(d, err)
+		return
+	}
+	attrs := []any{"topic", d.Topic, "offset", d.Offset, "attempt", d.Attempt, "error", err}
+	var panicked *PanicError
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, "stack", string(panicked.Stack))
+	}
+	s.log.Error("postroad: the handler failed", attrs...)
+}
+
+// concludeLocked settles as the handler's error says, unless that was done already.
+func (s *Subscriber) concludeLocked(d *Delivery, err error) {
+	open := d.state.CompareAndSwap(unsettled, settled)
+	session := d.source.session
+	if s.opts.mode == CommitAuto {
+		session.creditLocked(1)
+		return
+	}
+	into := &session.pending
+	if s.opts.mode == CommitBatch {
+		d.source.left--
+		into = &d.source.whole
+	}
+	switch {
+	case !open:
+	case session.over:
+		s.stats.Lost++
+	case err == nil:
+		s.stats.Acked++
+		into.ack(d.id)
+	default:
+		s.stats.Nacked++
+		into.nack(d.id, err.Error(), s.opts.nackDelay)
+	}
+	if s.opts.mode != CommitBatch {
+		if open && !session.over {
+			session.creditLocked(1)
+		}
+		return
+	}
+	if session.partial = d.source; d.source.left == 0 {
+		session.settleWholeLocked(d.source)
+	}
+}
+
+// join gives the first message.
+func (s *Subscriber) join() ([]byte, error) {
+	join := &pb.Join{
+		Subscription: s.subscription,
+		ClientId:     s.opts.clientID,
+		Credit:       uint32(s.opts.maxUnsettled),
+		CommitMode:   pb.CommitMode(s.opts.mode),
+	}
+	if s.opts.create != nil {
+		join.Create = s.opts.create.proto()
+	}
+	if s.opts.mode == CommitAuto {
+		join.AutoInterval = durationpb.New(s.opts.autoInterval)
+	}
+	b, err := proto.Marshal(&pb.SubscribeRequest{Message: &pb.SubscribeRequest_Join{Join: join}})
+	if err != nil {
+		return nil, invalid("subscription", "%v", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,378 @@
+package postroad
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/postroad/postroad/clients/go/postroadv1"
+)
+
+// subscribing is one Subscribe call. One goroutine receives, one sends, and Run's waits for the end.
+type subscribing struct {
+	sub    *Subscriber
+	stream grpc.ClientStream
+	wake   chan struct{} // to the sender
+	sent   chan struct{} // closed when the sender has returned
+	ended  chan struct{} // closed when the receiver has returned
+	err    error         // why; set before
+
+	// With sub.qmu.
+	joined    bool
+	over      bool // what was delivered over it comes again
+	flushing  bool // nothing lingers, and then the sender ends
+	pending   settlements
+	since     time.Time   // when the first of pending came
+	partial   *deliveries // CommitBatch: the batch that handlers are at
+	creditDue int
+
+	parser deliveryParser // the receiver's
+}
+
+// connect is one session: joins, and serves until the stream or ctx ends.
+func (s *Subscriber) connect(ctx context.Context) (established bool, err error) {
+	join, err := s.join()
+	if err != nil {
+		return false, err
+	}
+	l, err := s.client.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.client.release(l)
+	// The stream outlives ctx: what handlers settled is still sent.
+	calling, cancel := context.WithCancel(s.client.outgoing(context.WithoutCancel(ctx)))
+	defer cancel()
+	unhook := context.AfterFunc(ctx, cancel)
+	stream, err := l.cc.NewStream(calling, &twoWays, methodSubscribe, callOptions())
+	if err != nil {
+		return false, errorOf(err)
+	}
+	if err := stream.SendMsg(join); err != nil && !errors.Is(err, io.EOF) {
+		return false, errorOf(err)
+	}
+	unhook()
+	t := &subscribing{
+		sub: s, stream: stream,
+		wake: make(chan struct{}, 1), sent: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go t.receive()
+	go t.send(calling)
+	select {
+	case <-t.ended:
+	case <-ctx.Done():
+		t.finish(ctx)
+	}
+	cancel()
+	<-t.ended
+	<-t.sent
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	return t.joined, t.err
+}
+
+// finish lets handlers end, sends what they settled, and leaves; at the latest when the time for it
+// is up.
+func (t *subscribing) finish(ctx context.Context) {
+	s := t.sub
+	late := s.drain(ctx)
+	s.qmu.Lock()
+	joined := t.joined
+	if t.partial != nil && late == nil {
+		t.settleWholeLocked(t.partial)
+	}
+	t.flushing = true
+	abandoned := s.abandoned
+	s.qmu.Unlock()
+	t.poke()
+	if !joined {
+		return
+	}
+	limit, stop := s.drainLimit(ctx)
+	defer stop()
+	for _, step := range []<-chan struct{}{t.sent, t.ended} {
+		select {
+		case <-step:
+		case <-abandoned:
+			return
+		case <-limit:
+			return
+		}
+		if step == t.sent {
+			// The server ends the stream once it has taken everything.
+			_ = t.stream.CloseSend()
+		}
+	}
+}
+
+// send sends settlements and credit as they are due, until the stream ends or all is flushed.
+func (t *subscribing) send(ctx context.Context) {
+	defer close(t.sent)
+	clock := t.sub.client.opts.clock
+	for ctx.Err() == nil {
+		now := clock.Now()
+		t.sub.qmu.Lock()
+		message := t.takeLocked(now)
+		flushed := message == nil && t.flushing
+		var linger time.Duration
+		if t.pending.len() > 0 {
+			linger = t.since.Add(t.sub.opts.settleLinger).Sub(now)
+		}
+		t.sub.qmu.Unlock()
+		if flushed {
+			return
+		}
+		if message == nil {
+			t.waitToSend(ctx, linger)
+			continue
+		}
+		if err := t.stream.SendMsg(message); err != nil {
+			return // the receiver learns why
+		}
+	}
+}
+
+func (t *subscribing) waitToSend(ctx context.Context, linger time.Duration) {
+	var timer <-chan time.Time
+	if linger > 0 {
+		var stop func()
+		timer, stop = t.sub.client.opts.clock.NewTimer(linger)
+		defer stop()
+	}
+	select {
+	case <-t.wake:
+	case <-timer:
+	case <-ctx.Done():
+	}
+}
+
+// takeLocked gives one message, if one is due.
+func (t *subscribing) takeLocked(now time.Time) []byte {
+	opts := &t.sub.opts
+	n := t.pending.len()
+	switch {
+	case t.over:
+	case n > 0 && (t.flushing || n >= opts.settleBatch || !now.Before(t.since.Add(opts.settleLinger))):
+		message := t.pending.encode()
+		t.pending.clear()
+		return message
+	case t.creditIsDueLocked():
+		message := encodeCredit(t.creditDue)
+		t.creditDue = 0
+		return message
+	}
+	return nil
+}
+
+func (t *subscribing) creditIsDueLocked() bool {
+	return !t.sub.stopping && t.creditDue >= max(1, t.sub.opts.maxUnsettled/4)
+}
+
+func (t *subscribing) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// settle takes a settlement from a Delivery's method.
+func (t *subscribing) settle(k kind, fill func(*settlements)) error {
+	t.sub.qmu.Lock()
+	defer t.sub.qmu.Unlock()
+	if t.over {
+		t.sub.stats.Lost++
+		return ErrConnectionLost
+	}
+	fill(&t.pending)
+	switch k {
+	case isAck:
+		t.sub.stats.Acked++
+	case isNack:
+		t.sub.stats.Nacked++
+	}
+	credit := 1
+	if k == isExtension {
+		credit = 0
+	}
+	t.creditLocked(credit)
+	return nil
+}
+
+// settleWholeLocked settles the events of a batch that were handled.
+func (t *subscribing) settleWholeLocked(d *deliveries) {
+	t.partial = nil
+	if t.over {
+		t.sub.stats.Lost += uint64(d.whole.len())
+		return
+	}
+	t.pending.add(&d.whole)
+	n := d.whole.len()
+	d.whole = settlements{}
+	t.creditLocked(n)
+}
+
+// creditLocked follows each change of pending: events are settled, so there is room for as many. It
+// wakes the sender if something is due, or begins to linger.
+func (t *subscribing) creditLocked(events int) {
+	t.creditDue += events
+	n := t.pending.len()
+	if n > 0 && n <= max(1, events) {
+		t.since = t.sub.client.opts.clock.Now()
+		t.poke()
+	} else if n >= t.sub.opts.settleBatch || t.creditIsDueLocked() {
+		t.poke()
+	}
+}
+
+// receive takes what comes down.
+func (t *subscribing) receive() {
+	defer close(t.ended)
+	for t.err == nil {
+		var message []byte
+		err := t.stream.RecvMsg(&message)
+		switch {
+		case errors.Is(err, io.EOF):
+			t.err = &Error{Code: codes.Unavailable, Message: "the server ended the stream"}
+		case err != nil:
+			t.err = errorOf(err)
+		default:
+			// Reading goes on whatever the handlers do: credit bounds what can come.
+			t.err = t.take(message)
+		}
+	}
+	s := t.sub
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	t.over = true
+	s.stats.Lost += uint64(t.pending.len())
+	t.pending.clear()
+	s.queue.drop()
+}
+
+func (t *subscribing) take(message []byte) error {
+	f := fields{rest: message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			t.sub.qmu.Lock()
+			t.joined = true
+			t.sub.stats.Connects++
+			t.sub.qmu.Unlock()
+			t.sub.did(establish, nil)
+		case 2:
+			if err := t.deliver(f.bytes); err != nil {
+				return err
+			}
+		case 3:
+			if err := t.tellFailures(f.bytes); err != nil {
+				return err
+			}
+		}
+	}
+	if f.bad {
+		return malformed("SubscribeResponse")
+	}
+	return nil
+}
+
+func (t *subscribing) deliver(b []byte) error {
+	batch := &deliveries{session: t}
+	all, err := t.parser.parse(b, batch)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	batch.left = len(all)
+	s := t.sub
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	s.stats.Delivered += uint64(len(all))
+	if s.stopping {
+		return nil
+	}
+	for i := range all {
+		s.queue.add(&all[i])
+	}
+	if len(all) > 1 {
+		s.work.Broadcast()
+	} else {
+		s.work.Signal()
+	}
+	return nil
+}
+
+func (t *subscribing) tellFailures(b []byte) error {
+	var failures pb.SettleFailures
+	if err := proto.Unmarshal(b, &failures); err != nil {
+		return malformed("SettleFailures")
+	}
+	for _, f := range failures.GetFailures() {
+		err := fromDetail(f.GetError())
+		t.sub.log.Warn("postroad: a settlement did nothing", "delivery", f.GetDeliveryId(), "error", err)
+		if t.sub.opts.onSettleFailure != nil {
+			t.sub.opts.onSettleFailure(f.GetDeliveryId(), err)
+		}
+	}
+	return nil
+}
+
+// deliveryParser reads DeliveryBatches; its memory is used again.
+type deliveryParser struct {
+	ids, offsets, attempts, storedAfter []uint64
+}
+
+func (p *deliveryParser) parse(b []byte, batch *deliveries) ([]Delivery, error) {
+	p.ids, p.offsets, p.attempts, p.storedAfter = p.ids[:0], p.offsets[:0], p.attempts[:0], p.storedAfter[:0]
+	var topic string
+	var storedAt time.Time
+	events := 0
+	f := fields{rest: b}
+	for f.next() {
+		switch f.number {
+		case 1:
+			topic = text(f.bytes)
+		case 2:
+			p.ids = f.uints(p.ids)
+		case 3:
+			p.offsets = f.uints(p.offsets)
+		case 4:
+			events++
+		case 5:
+			storedAt = f.time()
+		case 6:
+			p.attempts = f.uints(p.attempts)
+		case 7:
+			p.storedAfter = f.uints(p.storedAfter)
+		}
+	}
+	fits := func(n int, list []uint64) bool { return n == len(list) }
+	if f.bad || !fits(events, p.ids) || !fits(events, p.offsets) ||
+		len(p.attempts) > 0 && !fits(events, p.attempts) || len(p.storedAfter) > 0 && !fits(events, p.storedAfter) {
+		return nil, malformed("DeliveryBatch")
+	}
+	all := make([]Delivery, events)
+	f = fields{rest: b}
+	for i := 0; f.next(); {
+		if f.number != 4 {
+			continue
+		}
+		d := &all[i]
+		if err := parseEvent(f.bytes, &d.Event); err != nil {
+			return nil, err
+		}
+		d.Topic, d.StoredAt, d.source = topic, storedAt, batch
+		d.id, d.Offset, d.Attempt = p.ids[i], p.offsets[i], 1
+		if len(p.attempts) > 0 {
+			d.Attempt = int(p.attempts[i])
+		}
+		if len(p.storedAfter) > 0 {
+			d.StoredAt = storedAt.Add(time.Duration(p.storedAfter[i]))
+		}
+		i++
+	}
+	return all, nil
+}

@@ -11,7 +11,8 @@ namespace postroad::delivery {
 // Of one subscription.
 struct DeliveryMetrics {
   DeliveryMetrics(Metrics& metrics, const std::string& subscription)
-      : delivered(metrics.GetCounter("postroad_deliveries_total",
+      : keep(metrics.Keep({{"subscription", subscription}})),
+        delivered(metrics.GetCounter("postroad_deliveries_total",
                                      "Deliveries to members, repeats included.",
                                      {{"subscription", subscription}})),
         redelivered(metrics.GetCounter("postroad_redeliveries_total",
@@ -27,9 +28,10 @@ struct DeliveryMetrics {
                                    {{"subscription", subscription}})),
         dead(metrics.GetCounter("postroad_dead_letters_total", "Events that became dead letters.",
                                 {{"subscription", subscription}})),
-        lost(metrics.GetCounter("postroad_delivery_gap_events_total",
-                                "Events that retention took before they were settled.",
-                                {{"subscription", subscription}})),
+        lost(metrics.GetCounter(
+            "postroad_delivery_gap_events_total",
+            "Events gone, by retention or with their topic, before they were settled.",
+            {{"subscription", subscription}})),
         unknown(metrics.GetCounter("postroad_unknown_settlements_total",
                                    "Acks, nacks and the like of deliveries that the member did not "
                                    "have (settled, expired, or never its own).",
@@ -45,6 +47,7 @@ struct DeliveryMetrics {
         members(metrics.GetGauge("postroad_members", "Members connected.",
                                  {{"subscription", subscription}})) {}
 
+  const Metrics::Registration keep;  // until the subscription is gone
   Counter &delivered, &redelivered, &acked, &nacked, &expired, &dead, &lost, &unknown;
   Gauge &in_flight, &retrying, &backlog, &members;
 };

@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -115,7 +117,7 @@ std::string FormatJson(std::string_view message, LogFields fields) {
     line += ',';
     AppendQuoted(line, field.key);
     line += ':';
-    if (field.number) {
+    if (field.bare) {
       line += field.value;
     } else {
       AppendQuoted(line, field.value);
@@ -132,6 +134,12 @@ void Log(spdlog::level::level_enum level, std::string_view message, LogFields fi
 }
 
 }  // namespace
+
+// As short as reads back the same; what JSON has no number for is text.
+LogField::LogField(std::string_view key, double number) : key(key), bare(std::isfinite(number)) {
+  char text[32];
+  value.assign(text, std::to_chars(text, text + sizeof text, number).ptr);
+}
 
 void ConfigureLog(LogLevel level, LogFormat format) {
   configured_format = format;

@@ -26,13 +26,14 @@ struct LogField {
   LogField(std::string_view key, const std::string& value) : key(key), value(value) {}
   LogField(std::string_view key, const Error& error) : key(key), value(error.ToString()) {}
   template <typename N>
-    requires std::is_arithmetic_v<N>
-  LogField(std::string_view key, N number)
-      : key(key), value(std::to_string(number)), number(std::is_integral_v<N>) {}
-  LogField(std::string_view key, bool flag) : key(key), value(flag ? "true" : "false") {}
+    requires std::is_integral_v<N>
+  LogField(std::string_view key, N number) : key(key), value(std::to_string(number)), bare(true) {}
+  LogField(std::string_view key, double number);
+  LogField(std::string_view key, bool flag)
+      : key(key), value(flag ? "true" : "false"), bare(true) {}
   std::string key;
   std::string value;
-  bool number = false;  // whether JSON shows it without quotes
+  bool bare = false;  // a number or truth value: JSON shows it without quotes
 };
 using LogFields = std::initializer_list<LogField>;
 

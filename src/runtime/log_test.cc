@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace postroad {
 namespace {
 
@@ -26,7 +28,12 @@ TEST(LogTest, AnEntryIsOneLineWhateverItHolds) {
 
 TEST(LogTest, JsonKeepsNumbersAndEscapes) {
   EXPECT_EQ(FormatLogEntry(LogFormat::kJson, "hi", {{"n", 3}, {"f", 1.5}, {"s", "a\"\n\xff"}}),
-            R"("message":"hi","n":3,"f":"1.500000","s":"a\"\n\u00ff")");
+            R"("message":"hi","n":3,"f":1.5,"s":"a\"\n\u00ff")");
+  EXPECT_EQ(FormatLogEntry(LogFormat::kJson, "hi", {{"yes", true}, {"no", false}, {"text", "1"}}),
+            R"("message":"hi","yes":true,"no":false,"text":"1")");
+  EXPECT_EQ(FormatLogEntry(LogFormat::kJson, "hi", {{"nan", std::nan("")}}),
+            R"("message":"hi","nan":"nan")")
+      << "JSON has no such number";
 }
 
 TEST(LogTest, WritesLinesOfTheConfiguredFormatToStandardError) {

@@ -19,42 +19,52 @@ namespace {
 
 class PrometheusCounter final : public Counter {
  public:
-  explicit PrometheusCounter(prometheus::Counter& counter) : counter_(counter) {}
+  PrometheusCounter(prometheus::Family<prometheus::Counter>& family, prometheus::Counter& counter)
+      : family_(family), counter_(counter) {}
+  ~PrometheusCounter() override { family_.Remove(&counter_); }
   void Add(double n) override { counter_.Increment(n); }
   double Value() const override { return counter_.Value(); }
 
  private:
+  prometheus::Family<prometheus::Counter>& family_;
   prometheus::Counter& counter_;
 };
 
 class PrometheusGauge final : public Gauge {
  public:
-  explicit PrometheusGauge(prometheus::Gauge& gauge) : gauge_(gauge) {}
+  PrometheusGauge(prometheus::Family<prometheus::Gauge>& family, prometheus::Gauge& gauge)
+      : family_(family), gauge_(gauge) {}
+  ~PrometheusGauge() override { family_.Remove(&gauge_); }
   void Set(double value) override { gauge_.Set(value); }
   void Add(double n) override { gauge_.Increment(n); }
   double Value() const override { return gauge_.Value(); }
 
  private:
+  prometheus::Family<prometheus::Gauge>& family_;
   prometheus::Gauge& gauge_;
 };
 
 class PrometheusHistogram final : public Histogram {
  public:
-  explicit PrometheusHistogram(prometheus::Histogram& histogram) : histogram_(histogram) {}
+  PrometheusHistogram(prometheus::Family<prometheus::Histogram>& family,
+                      prometheus::Histogram& histogram)
+      : family_(family), histogram_(histogram) {}
+  ~PrometheusHistogram() override { family_.Remove(&histogram_); }
   void Observe(double value) override { histogram_.Observe(value); }
 
  private:
+  prometheus::Family<prometheus::Histogram>& family_;
   prometheus::Histogram& histogram_;
 };
 
 using Key = std::pair<std::string, Labels>;
 
-// Looks up or makes the wrapper of one metric.
-template <typename Wrapper, typename Make>
+// Looks up or makes the wrapper of one metric; `add` adds it to its family.
+template <typename Wrapper, typename Family, typename Add>
 Wrapper& FindOrMake(std::map<Key, std::unique_ptr<Wrapper>>& known, std::string_view name,
-                    const Labels& labels, Make make) {
+                    const Labels& labels, Family& family, Add add) {
   auto& entry = known[{std::string(name), labels}];
-  if (!entry) entry = std::make_unique<Wrapper>(make());
+  if (!entry) entry = std::make_unique<Wrapper>(family, add(family));
   return *entry;
 }
 
@@ -83,6 +93,18 @@ struct Metrics::Impl {
   std::map<Key, std::unique_ptr<PrometheusCounter>> counters;
   std::map<Key, std::unique_ptr<PrometheusGauge>> gauges;
   std::map<Key, std::unique_ptr<PrometheusHistogram>> histograms;
+  std::map<Labels, size_t> keepers;
+
+  void Release(const Labels& labels) {
+    std::lock_guard lock(mutex);
+    const auto keeper = keepers.find(labels);
+    if (--keeper->second > 0) return;
+    keepers.erase(keeper);
+    const auto of_these = [&](const auto& metric) { return metric.first.second == labels; };
+    std::erase_if(counters, of_these);
+    std::erase_if(gauges, of_these);
+    std::erase_if(histograms, of_these);
+  }
 
   // Held while refreshes run. Shared with registrations, which may outlive the Metrics.
   struct Refreshes {
@@ -92,43 +114,41 @@ struct Metrics::Impl {
   std::shared_ptr<Refreshes> refreshes = std::make_shared<Refreshes>();
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::Metrics() : impl_(std::make_shared<Impl>()) {}
 Metrics::~Metrics() = default;
 
 Counter& Metrics::GetCounter(std::string_view name, std::string_view help, const Labels& labels) {
   std::lock_guard lock(impl_->mutex);
   impl_->Declare(name, "counter", help, labels);
-  return FindOrMake(impl_->counters, name, labels, [&]() -> prometheus::Counter& {
-    return prometheus::BuildCounter()
-        .Name(std::string(name))
-        .Help(std::string(help))
-        .Register(impl_->registry)
-        .Add(labels);
-  });
+  auto& family = prometheus::BuildCounter()
+                     .Name(std::string(name))
+                     .Help(std::string(help))
+                     .Register(impl_->registry);
+  return FindOrMake(impl_->counters, name, labels, family,
+                    [&](auto& f) -> auto& { return f.Add(labels); });
 }
 
 Gauge& Metrics::GetGauge(std::string_view name, std::string_view help, const Labels& labels) {
   std::lock_guard lock(impl_->mutex);
   impl_->Declare(name, "gauge", help, labels);
-  return FindOrMake(impl_->gauges, name, labels, [&]() -> prometheus::Gauge& {
-    return prometheus::BuildGauge()
-        .Name(std::string(name))
-        .Help(std::string(help))
-        .Register(impl_->registry)
-        .Add(labels);
-  });
+  auto& family = prometheus::BuildGauge()
+                     .Name(std::string(name))
+                     .Help(std::string(help))
+                     .Register(impl_->registry);
+  return FindOrMake(impl_->gauges, name, labels, family,
+                    [&](auto& f) -> auto& { return f.Add(labels); });
 }
 
 Histogram& Metrics::GetHistogram(std::string_view name, std::string_view help,
                                  const std::vector<double>& bounds, const Labels& labels) {
   std::lock_guard lock(impl_->mutex);
   impl_->Declare(name, "histogram", help, labels);
-  return FindOrMake(impl_->histograms, name, labels, [&]() -> prometheus::Histogram& {
-    return prometheus::BuildHistogram()
-        .Name(std::string(name))
-        .Help(std::string(help))
-        .Register(impl_->registry)
-        .Add(labels, prometheus::Histogram::BucketBoundaries(bounds));
+  auto& family = prometheus::BuildHistogram()
+                     .Name(std::string(name))
+                     .Help(std::string(help))
+                     .Register(impl_->registry);
+  return FindOrMake(impl_->histograms, name, labels, family, [&](auto& f) -> auto& {
+    return f.Add(labels, prometheus::Histogram::BucketBoundaries(bounds));
   });
 }
 
@@ -146,6 +166,12 @@ Metrics::Registration Metrics::OnRender(std::function<void()> refresh) {
   const auto at = functions.insert(functions.end(), std::move(refresh));
   return std::shared_ptr<void>(new Handle{impl_->refreshes, at},
                                [](void* handle) { delete static_cast<Handle*>(handle); });
+}
+
+Metrics::Registration Metrics::Keep(const Labels& labels) {
+  std::lock_guard lock(impl_->mutex);
+  ++impl_->keepers[labels];
+  return {impl_.get(), [impl = impl_, labels](Impl*) { impl->Release(labels); }};
 }
 
 std::string Metrics::Render() const {

@@ -39,9 +39,9 @@ class Histogram {
   virtual void Observe(double value) = 0;
 };
 
-// Everything that is measured in one process. Thread-safe. What it returns lives as long as it;
-// asking twice for the same name and labels gives the same object. A name that is malformed, or is
-// asked for again as another type, is a bug and ends the process.
+// Everything that is measured in one process. Thread-safe. What it returns lives as long as it,
+// unless Keep says otherwise; asking twice for the same name and labels gives the same object. A
+// name that is malformed, or is asked for again as another type, is a bug and ends the process.
 class Metrics {
  public:
   Metrics();
@@ -61,6 +61,10 @@ class Metrics {
   using Registration = std::shared_ptr<void>;
   [[nodiscard]] Registration OnRender(std::function<void()> refresh);
 
+  // For what comes and goes: all metrics of exactly these labels end with the last that is returned
+  // for them, and are shown no more. To be held by whoever gets such metrics, from before to after.
+  [[nodiscard]] Registration Keep(const Labels& labels);
+
   // Prometheus text exposition format 0.0.4.
   std::string Render() const;
 
@@ -73,7 +77,7 @@ class Metrics {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with what Keep returned, which may outlive this
 };
 
 // Bounds for times from 50 µs to 60 s, in seconds.

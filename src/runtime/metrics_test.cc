@@ -8,6 +8,7 @@ namespace postroad {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(MetricsTest, RendersTextFormat) {
   Metrics metrics;
@@ -67,6 +68,26 @@ TEST(MetricsDeathTest, TwoTypesUnderOneNameEndTheProcess) {
         metrics.GetCounter("postroad_x", "X.");
       },
       "metric declared twice");
+}
+
+TEST(MetricsTest, WhatIsKeptNoLongerIsShownNoMore) {
+  Metrics metrics;
+  const Labels labels = {{"subscription", "s"}};
+  const auto count = [&] { metrics.GetCounter("postroad_a_total", "A.", labels).Add(); };
+  metrics.GetCounter("postroad_a_total", "A.", {{"subscription", "other"}}).Add();
+  auto first = metrics.Keep(labels);
+  auto second = metrics.Keep(labels);
+  count();
+  metrics.GetGauge("postroad_b", "B.", labels).Set(1);
+  metrics.GetHistogram("postroad_c_seconds", "C.", {1}, labels).Observe(1);
+  first.reset();
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_a_total{subscription=\"s\"} 1"));
+  second.reset();
+  EXPECT_THAT(metrics.Render(), Not(HasSubstr("{subscription=\"s\"")));
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_a_total{subscription=\"other\"} 1"));
+  first = metrics.Keep(labels);
+  count();
+  EXPECT_THAT(metrics.Render(), HasSubstr("postroad_a_total{subscription=\"s\"} 1"));
 }
 
 }  // namespace

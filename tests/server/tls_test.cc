@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "postroad/v1/postroad.grpc.pb.h"
+#include "support/identity.h"
 #include "support/server_process.h"
 
 namespace postroad::testing {
@@ -15,15 +16,7 @@ using ::testing::HasSubstr;
 
 class TlsTest : public ::testing::Test {
  protected:
-  // A new key and a certificate of its own making for localhost; each call's is another.
-  void MakeIdentity(const std::string& name) {
-    const Ended made =
-        RunProgram({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
-                    folder_ / (name + ".key"), "-out", folder_ / (name + ".pem")});
-    ASSERT_EQ(made.code, 0) << made.output;
-  }
+  void MakeIdentity(const std::string& name) { testing::MakeIdentity(folder_, name); }
   // Puts an identity's files where the server looks.
   void Install(const std::string& certificate, const std::string& key) {
     Replace(certificate + ".pem", "server.pem");

@@ -97,8 +97,7 @@ Status PostBuilder::AddToChunk(const EventView& event, bool id_made) {
   const size_t before = chunk.body.size();
   AppendToBody(event, chunk.body);
   POSTROAD_TRY(CountBytes(RecordBytes(chunk.body.size() - before)));
-  const bool check = !id_made && settings_.dedup_window > Duration(0);
-  chunk.fingerprints.push_back(check ? EventFingerprint(topic_, event.id) : 0);
+  chunk.fingerprints.push_back(id_made ? 0 : EventFingerprint(topic_, event.id));
   post_.slots_.push_back({.chunk = static_cast<uint32_t>(chunks.size() - 1),
                           .index = chunk.count,
                           .id_made = id_made});

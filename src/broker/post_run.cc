@@ -32,6 +32,7 @@ class ChunkWalk {
 PostRun::PostRun(PendingPost post) : post_(std::move(post)) {
   if (post_.event_ids_.empty()) return;
   for (const journal::Chunk& chunk : post_.batch_.chunks) topics_.push_back(chunk.topic);
+  for (const auto& event : post_.batch_.future) future_topics_.push_back(event.topic);
 }
 
 PostOutcome PostRun::Outcome(const journal::BatchResult& stored) {
@@ -45,8 +46,10 @@ PostOutcome PostRun::Outcome(const journal::BatchResult& stored) {
   for (const PendingPost::Slot& slot : post_.slots_) {
     PostResult result{.id_made = slot.id_made};
     if (slot.chunk == PendingPost::kScheduled) {
-      result.scheduled = true;
-      result.duplicate = stored.future_duplicate[slot.index];
+      const journal::FutureResult& future = stored.future[slot.index];
+      result.scheduled = !future.first;
+      result.duplicate = future.duplicate;
+      result.offset = future.first.value_or(Offset());
     } else {
       walks[slot.chunk].Place(slot.index, result);
     }
@@ -59,7 +62,9 @@ std::vector<PostRun::Named> PostRun::NamedEvents(const PostOutcome& outcome) con
   std::vector<Named> events;
   for (size_t i = 0; i < post_.slots_.size(); ++i) {
     if (outcome.results[i].scheduled) continue;
-    events.push_back({.topic = topics_[post_.slots_[i].chunk],
+    const PendingPost::Slot& slot = post_.slots_[i];
+    const bool future = slot.chunk == PendingPost::kScheduled;  // and delivered before
+    events.push_back({.topic = future ? future_topics_[slot.index] : topics_[slot.chunk],
                       .id = post_.event_ids_[i],
                       .offset = outcome.results[i].offset});
   }

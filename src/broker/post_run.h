@@ -36,7 +36,8 @@ class PostRun {
 
  private:
   PendingPost post_;
-  std::vector<std::string> topics_;  // of the chunks, if ids are kept
+  // If ids are kept: of the chunks, and of the future events.
+  std::vector<std::string> topics_, future_topics_;
 };
 
 // Waits on `executor` until every event of one post is settled. Destroying it gives up.

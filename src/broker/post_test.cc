@@ -103,6 +103,21 @@ TEST_F(PostTest, PlacesEventsOfSeveralTopicsDuplicatesAndScheduledOnes) {
   EXPECT_EQ(house.Ids("a"), (std::vector<std::string>{"known", "x", "z"}));
 }
 
+TEST_F(PostTest, WhatIsPostedForLaterAndWasStoredBeforeHasItsOffset) {
+  auto first = Builder();
+  EventView events[] = {Make("a", "x"), Make("a", "known")};
+  for (EventView& event : events) ASSERT_TRUE(first.Add(event));
+  Store(first);
+  auto again = Builder();
+  EventView known = Make("a", "known");
+  known.deliver_at = house.clock.Now() + std::chrono::hours(1);
+  ASSERT_TRUE(again.Add(known));
+  const PostOutcome outcome = Store(again);
+  EXPECT_TRUE(outcome.results[0].duplicate);
+  EXPECT_FALSE(outcome.results[0].scheduled);
+  EXPECT_EQ(outcome.results[0].offset, Offset(1));
+}
+
 TEST_F(PostTest, DeliversAtOnceWhatIsDueAlready) {
   auto builder = Builder();
   EventView event = Make("orders", "due");

@@ -251,6 +251,7 @@ Status PostAndWait(const Context& context, const PostArgs& args, PostSource& sou
   POSTROAD_ASSIGN(Admin admin, ConnectAdmin(context));
   const Interrupt interrupt;
   bool timed_out = false;
+  std::string nobody;  // a topic of which nobody could ack
   for (bool more = true; more && !interrupt.requested();) {
     std::vector<Event> events;
     for (size_t bytes = 0; events.size() < kMaxEvents && bytes < kMaxBytes;) {
@@ -264,12 +265,16 @@ Status PostAndWait(const Context& context, const PostArgs& args, PostSource& sou
     POSTROAD_ASSIGN(const auto answer, admin.PostAndAwait(events, wait));
     PrintAwaited(context, events, answer);
     timed_out = timed_out || answer.timed_out;
+    for (const Receipt& receipt : answer.receipts) {
+      if (receipt.subscriptions.empty() && !answer.timed_out) nobody = receipt.topic;
+    }
   }
   if (timed_out) {
     return Fail(ErrorCode::kDeadlineExceeded,
                 "posted, but not every subscription settled it within " + FormatDuration(wait) +
                     "; ask again with `postroad receipts await`");
   }
+  if (!nobody.empty()) return Fail(NobodyToAck("posted, but ", nobody));
   return {};
 }
 

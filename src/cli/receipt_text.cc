@@ -40,7 +40,7 @@ std::string ReceiptText(const Receipt& receipt) {
   std::string text = Printable(receipt.topic) + "@" + std::to_string(receipt.offset.value());
   if (!receipt.event_id.empty()) text += "  " + Printable(receipt.event_id);
   text += receipt.settled ? "  settled\n" : "  not settled\n";
-  if (receipt.subscriptions.empty()) return text + "no subscription covers this topic\n";
+  if (receipt.subscriptions.empty()) return text + "no subscription covers it\n";
   Table table({{"SUBSCRIPTION"},
                {"STATE"},
                {"ATTEMPTS", Table::Align::kRight},
@@ -59,6 +59,14 @@ std::string ReceiptText(const Receipt& receipt) {
                Shortened(each.reply, 60)});
   }
   return text + table.Render();
+}
+
+Error NobodyToAck(std::string_view before, std::string_view topic) {
+  return {ErrorCode::kFailedPrecondition,
+          std::string(before) + "no subscription covers the event, so that nobody is to ack it; " +
+              "`postroad subscriptions create` makes one for '" + Printable(topic) + "'",
+          {},
+          "NO_SUBSCRIPTION"};
 }
 
 }  // namespace postroad::cli

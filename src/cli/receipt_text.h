@@ -4,7 +4,9 @@
 
 #include <boost/json/object.hpp>
 #include <string>
+#include <string_view>
 
+#include "core/error.h"
 #include "postroad/model.h"
 
 namespace postroad::cli {
@@ -12,6 +14,8 @@ namespace postroad::cli {
 boost::json::object ReceiptObject(const Receipt& receipt);
 // A heading and a row a subscription.
 std::string ReceiptText(const Receipt& receipt);
+// Why a wait ended with a receipt that names no subscription.
+Error NobodyToAck(std::string_view before, std::string_view topic);
 
 }  // namespace postroad::cli
 

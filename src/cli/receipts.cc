@@ -48,7 +48,10 @@ Status Await(const Context& context, const ReceiptsArgs& args) {
   POSTROAD_ASSIGN(const auto awaited,
                   admin.AwaitReceipt(args.topic, args.id, wait, OffsetOf(args)));
   PrintReceipt(context, awaited.receipt);
-  if (!awaited.timed_out) return {};
+  if (!awaited.timed_out) {
+    if (!awaited.receipt.subscriptions.empty()) return {};
+    return Fail(NobodyToAck("", args.topic));
+  }
   return Fail(ErrorCode::kDeadlineExceeded,
               "not every subscription settled it within " + FormatDuration(wait));
 }

@@ -119,6 +119,21 @@ TEST_F(DeadLetterTest, DroppedAreGoneEvenOnTheirWay) {
   EXPECT_EQ(engine->DropDeadLetters("s", letters[0].id).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(DeadLetterTest, OnceAckedThereIsNothingLeftToDrop) {
+  Kill({"a", "b", "c"});
+  const uint64_t id = List()[0].id;
+  EXPECT_EQ(engine->ResendDeadLetters("s", id), 1u);
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  SettleOne(*member, Ack(sink.deliveries[0].id));
+  EXPECT_EQ(engine->DropDeadLetters("s", id).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(Info("s").dead_letters, 2u);
+  EXPECT_EQ(List().size(), 2u);
+  EXPECT_EQ(engine->DropDeadLetters("s", std::nullopt), 2u);
+  EXPECT_EQ(Info("s").dead_letters, 0u);
+}
+
 TEST_F(DeadLetterTest, AnEventOfOtherDeadLettersIdsIsNeverReused) {
   Kill({"a"});
   const uint64_t id = List()[0].id;

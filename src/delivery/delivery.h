@@ -65,6 +65,8 @@ struct Delivery {
   // The record, inside a shared run or of its own.
   std::string_view record;
   std::shared_ptr<const void> owner;  // keeps `record` alive
+  // When this attempt ends, unless it is settled or extended.
+  MonotonicTime deadline{};
 };
 
 enum class SettleKind {
@@ -214,9 +216,10 @@ class DeliveryEngine {
   // What became of an event. NOT_FOUND.
   virtual Result<Receipt> GetReceipt(std::string_view topic, std::string_view event_id,
                                      std::optional<Offset> offset) = 0;
-  // Calls `done` once the receipt is Settled, or at `deadline` with what is known then, and
-  // timed_out. Replies of acks that came before the wait are kept for
-  // events posted with receipts asked for. Cancelled by destroying the handle.
+  // Calls `done` once the receipt is Settled; at once if no subscription covers the event, with a
+  // receipt that names none; or at `deadline` with what is known then, and timed_out. Replies of
+  // acks that came before the wait are kept for events posted with receipts asked for. Cancelled by
+  // destroying the handle.
   [[nodiscard]] virtual std::unique_ptr<journal::Wait> AwaitReceipt(
       std::string_view topic, std::string_view event_id, Offset offset, MonotonicTime deadline,
       Executor& executor, std::move_only_function<void(Receipt, bool timed_out)> done) = 0;

@@ -511,5 +511,65 @@ TEST_F(RetentionTest, WhatRetentionTookCountsAsSettled) {
   EXPECT_EQ(Info("s").floor, 3u);
 }
 
+TEST_F(DeliveryTest, TheMetricsOfASubscriptionGoWithIt) {
+  const auto shown = [&](const std::string& name) {
+    return metrics.Render().find("{subscription=\"" + name + "\"}") != std::string::npos;
+  };
+  Create("gone", Settings({"t"}));
+  Create("kept", Settings({"t"}));
+  PostAll("t", {"a"});
+  RecordingSink sink;
+  auto member = Join("gone", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  EXPECT_TRUE(shown("gone"));
+  ASSERT_TRUE(engine->Delete("gone"));
+  member.reset();
+  EXPECT_TRUE(Until([&] { return !shown("gone"); }));
+  EXPECT_TRUE(shown("kept"));
+  Create("gone", Settings({"t"}));
+  EXPECT_TRUE(shown("gone"));
+}
+
+TEST_F(DeliveryTest, AChangedAckDeadlineHoldsForMembersThatAreThere) {
+  auto settings = Settings({"t"});
+  settings.ack_deadline = seconds(30);
+  Create("s", settings);
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  PostAll("t", {"a"});
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  EXPECT_EQ(sink.deliveries[0].deadline, house.clock.Monotonic() + seconds(30));
+  settings.ack_deadline = seconds(5);
+  ASSERT_TRUE(engine->Update("s", settings));
+  PostAll("t", {"b"});
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
+  EXPECT_EQ(sink.deliveries[1].deadline, house.clock.Monotonic() + seconds(5));
+}
+
+TEST_F(DeliveryTest, ASeekVoidsWhatMembersHold) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a", "b", "c"});
+  RecordingSink one, two;
+  const auto first = Join("s", one, 2);
+  ASSERT_TRUE(Until([&] { return one.deliveries.size() == 2; }));
+  const auto second = Join("s", two, 1);
+  ASSERT_TRUE(Until([&] { return two.deliveries.size() == 1; }));
+  SettleOne(*first, Ack(DeliveryId(0)));
+  ASSERT_TRUE(engine->Seek("s", Start::kOffset, {}, Offset(1)));
+  // What was given before belongs to nobody now.
+  SettleOne(*second, Ack(DeliveryId(2)));
+  ASSERT_TRUE(Until([&] { return two.failures.size() == 1; }));
+  EXPECT_EQ(two.failures[0].error.reason, "UNKNOWN_DELIVERY");
+  EXPECT_EQ(Info("s").floor, 1u);
+  EXPECT_EQ(Info("s").in_flight, 0u) << "nobody has room: credit was spent";
+  first->AddCredit(10);
+  ASSERT_TRUE(Until([&] { return one.deliveries.size() == 4; }));
+  EXPECT_EQ(one.Payloads(), (Strings{"a", "b", "b", "c"}));
+  EXPECT_EQ(one.deliveries[2].attempt, 1u);
+  for (const uint64_t id : {1, 2}) SettleOne(*first, Ack(DeliveryId(id)));
+  EXPECT_EQ(Info("s").floor, 3u);
+  EXPECT_EQ(Info("s").in_flight, 0u);
+}
+
 }  // namespace
 }  // namespace postroad::delivery

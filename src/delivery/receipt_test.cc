@@ -115,6 +115,34 @@ TEST_F(ReceiptTest, AWaitEndsAtItsDeadlineWithWhatIsKnown) {
   EXPECT_EQ(answer.receipt->subscriptions[0].state, ReceiptState::kStored);
 }
 
+TEST_F(ReceiptTest, AWaitEndsAtOnceWhereNobodyIsToAck) {
+  const Offset offset = Post("t", {.id = "id", .payload = "p"});
+  auto settings = Settings({"t"});
+  settings.start = Start::kEnd;  // behind the event
+  Create("behind", settings);
+  Create("other", Settings({"u"}));
+  Answer answer;
+  const auto wait = Await(offset, answer);
+  ASSERT_TRUE(Until([&] { return answer.receipt.has_value(); }));
+  EXPECT_FALSE(answer.timed_out);
+  EXPECT_TRUE(answer.receipt->subscriptions.empty());
+  EXPECT_FALSE(answer.receipt->Settled());
+  EXPECT_EQ(answer.receipt->offset, offset);
+}
+
+TEST_F(ReceiptTest, AWaitEndsWhenTheLastSubscriptionIsDeleted) {
+  Create("s", Settings({"t"}));
+  const Offset offset = Post("t", {.id = "id", .payload = "p"});
+  Answer answer;
+  const auto wait = Await(offset, answer);
+  Settle();
+  EXPECT_FALSE(answer.receipt.has_value());
+  ASSERT_TRUE(engine->Delete("s"));
+  ASSERT_TRUE(Until([&] { return answer.receipt.has_value(); }));
+  EXPECT_FALSE(answer.timed_out);
+  EXPECT_TRUE(answer.receipt->subscriptions.empty());
+}
+
 TEST_F(ReceiptTest, ADestroyedWaitIsNotAnswered) {
   Create("s", Settings({"t"}));
   const Offset offset = Post("t", {.id = "id", .payload = "p"});

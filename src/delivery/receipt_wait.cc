@@ -5,7 +5,7 @@
 namespace postroad::delivery {
 namespace {
 
-// While no subscription covers the event: one may be created that begins before it.
+// Where a subscription could not say whether it covers the event.
 constexpr Duration kLookAgain = std::chrono::seconds(1);
 
 }  // namespace
@@ -53,7 +53,8 @@ void ReceiptWait::Look() {
     if (!watching_.empty()) return;
     receipt = sources_.receipt();
   }
-  if (receipt.Settled()) return Finish(std::move(receipt), false);
+  const bool nobody = receipt.subscriptions.empty() && all_answered_;
+  if (receipt.Settled() || nobody) return Finish(std::move(receipt), false);
   again_ = executor_.PostAfter(kLookAgain, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Look();
   });
@@ -61,6 +62,7 @@ void ReceiptWait::Look() {
 
 void ReceiptWait::WatchAll() {
   Unwatch();
+  all_answered_ = true;
   for (const auto& subscription : sources_.subscriptions()) {
     uint64_t ticket = 0;
     const auto settled = [weak = weak_from_this(), &executor = executor_] {
@@ -69,6 +71,7 @@ void ReceiptWait::WatchAll() {
       });
     };
     const auto watching = subscription->Watch(which_.topic, which_.offset, settled, ticket);
+    all_answered_ = all_answered_ && watching.has_value();
     if (watching && *watching) watching_.push_back({subscription, ticket});
   }
 }

@@ -1,4 +1,5 @@
-// Waiting until every subscription that covers an event has settled it.
+// Waiting until every subscription that covers an event has settled it; if none does, there is
+// nothing to wait for.
 #ifndef POSTROAD_DELIVERY_RECEIPT_WAIT_H_
 #define POSTROAD_DELIVERY_RECEIPT_WAIT_H_
 
@@ -77,6 +78,7 @@ class ReceiptWait : public std::enable_shared_from_this<ReceiptWait> {
   Executor& executor_;
   Done done_;  // empty once called or cancelled
   std::vector<Watching> watching_;
+  bool all_answered_ = false;  // each subscription said whether it has yet to settle the event
   Executor::Timer deadline_, again_;
 };
 

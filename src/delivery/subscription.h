@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -130,7 +131,8 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   Result<std::optional<Delivery>> ReadOne(EventFinder& finder, const Assignment& assignment);
   void LoseLate(uint64_t sequence, Calls& calls);
   static void HandOver(std::vector<Outgoing> outgoing,
-                       const std::vector<std::shared_ptr<MemberLink>>& links);
+                       const std::vector<std::shared_ptr<MemberLink>>& links,
+                       MonotonicTime deadline);
   const SourceRun* RunOf(uint64_t sequence) const;
   void ForgetRuns();
   void ArmTimer();
@@ -173,10 +175,14 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void SettleBuried(const Dying& dying, bool dead, Calls& calls);
   Result<std::vector<SavedDeadLetter>> ScanDeadLetters(uint64_t after, size_t limit);
   Result<SavedDeadLetter> ReadDeadLetter(uint64_t id);
-  // Those that `id` names, or all; `change` says what to write, or nothing to leave one as it is.
+  Status SaveSettledResends();
+  bool StopResending(uint64_t id);
+  // Those that `id` names, or all; `change` says what to write, or nothing to leave one as it is;
+  // `done` whether that worked, for some of them at a time.
   Result<uint64_t> ChangeDeadLetters(
       std::optional<uint64_t> id,
-      const std::function<std::optional<store::Mutation>(SavedDeadLetter&)>& change);
+      const std::function<std::optional<store::Mutation>(SavedDeadLetter&)>& change,
+      const std::function<void(std::span<const SavedDeadLetter>, bool written)>& done);
 
   // subscription_save.cc
   void MarkDirty();

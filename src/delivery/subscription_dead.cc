@@ -231,7 +231,17 @@ Result<SavedDeadLetter> Subscription::ReadDeadLetter(uint64_t id) {
   return dead;
 }
 
+// Those that were acked since the last save are in the store still.
+Status Subscription::SaveSettledResends() {
+  Lock lock(mutex_);
+  return dirty_ || saving_ ? Save(lock, false) : Status();
+}
+
 Result<std::vector<DeadLetter>> Subscription::ListDeadLetters(uint64_t after, size_t limit) {
+  if (auto status = SaveSettledResends(); !status) {
+    LogWarn("dead letters are listed as they were last saved",
+            {{"subscription", name_}, {"error", status.error()}});
+  }
   POSTROAD_ASSIGN(auto saved, ScanDeadLetters(after, limit));
   std::vector<DeadLetter> letters;
   for (SavedDeadLetter& dead : saved) letters.push_back(std::move(dead.letter));
@@ -240,6 +250,7 @@ Result<std::vector<DeadLetter>> Subscription::ListDeadLetters(uint64_t after, si
 
 Status Subscription::EditDeadLetter(uint64_t id, std::string record) {
   Lock lock(changes_);
+  POSTROAD_TRY(SaveSettledResends());
   POSTROAD_ASSIGN(SavedDeadLetter dead, ReadDeadLetter(id));
   if (dead.letter.resending) {
     return Fail(
@@ -254,7 +265,8 @@ Status Subscription::EditDeadLetter(uint64_t id, std::string record) {
 
 Result<uint64_t> Subscription::ChangeDeadLetters(
     std::optional<uint64_t> id,
-    const std::function<std::optional<store::Mutation>(SavedDeadLetter&)>& change) {
+    const std::function<std::optional<store::Mutation>(SavedDeadLetter&)>& change,
+    const std::function<void(std::span<const SavedDeadLetter>, bool written)>& done) {
   uint64_t changed = 0;
   for (uint64_t after = 0;;) {
     std::vector<SavedDeadLetter> letters;
@@ -264,19 +276,27 @@ Result<uint64_t> Subscription::ChangeDeadLetters(
     } else {
       POSTROAD_ASSIGN(letters, ScanDeadLetters(after, kScanAtOnce));
     }
+    const bool last = id || letters.size() < kScanAtOnce;
+    if (!letters.empty()) after = letters.back().letter.id;
     std::vector<store::Mutation> mutations;
-    for (SavedDeadLetter& dead : letters) {
-      if (auto mutation = change(dead)) mutations.push_back(*std::move(mutation));
+    std::erase_if(letters, [&](SavedDeadLetter& dead) {
+      auto mutation = change(dead);
+      if (mutation) mutations.push_back(*std::move(mutation));
+      return !mutation;
+    });
+    if (!mutations.empty()) {
+      const auto status = parts_.store.Write(mutations, true);
+      done(letters, status.has_value());
+      if (!status) return Fail(status.error());
     }
-    if (!mutations.empty()) POSTROAD_TRY(parts_.store.Write(mutations, true));
     changed += mutations.size();
-    if (id || letters.size() < kScanAtOnce) return changed;
-    after = letters.back().letter.id;
+    if (last) return changed;
   }
 }
 
 Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
   Lock changes(changes_);
+  POSTROAD_TRY(SaveSettledResends());
   {
     Lock lock(mutex_);
     if (resends_waiting_.size() + resends_loaded_.size() >= kMaxResending) {
@@ -284,40 +304,50 @@ Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
                   "Too many dead letters are being sent again already.", {}, "TOO_MANY_RESENDS");
     }
   }
-  std::vector<uint64_t> ids;
-  auto resent = ChangeDeadLetters(id, [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
-    if (dead.letter.resending) return std::nullopt;
-    dead.letter.resending = true;
-    ids.push_back(dead.letter.id);
-    return PutDeadLetter(dead);
-  });
-  {
-    Lock lock(mutex_);
-    resends_waiting_.insert(ids.begin(), ids.end());
-  }
+  auto resent = ChangeDeadLetters(
+      id,
+      [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
+        if (dead.letter.resending) return std::nullopt;
+        dead.letter.resending = true;
+        return PutDeadLetter(dead);
+      },
+      [&](std::span<const SavedDeadLetter> letters, bool written) {
+        Lock lock(mutex_);
+        for (const SavedDeadLetter& dead : letters) {
+          if (written) resends_waiting_.insert(dead.letter.id);
+        }
+      });
   Kick();
   return resent;
 }
 
 Result<uint64_t> Subscription::DropDeadLetters(std::optional<uint64_t> id) {
   Lock changes(changes_);
-  std::vector<uint64_t> ids;
-  auto dropped =
-      ChangeDeadLetters(id, [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
-        ids.push_back(dead.letter.id);
+  POSTROAD_TRY(SaveSettledResends());
+  return ChangeDeadLetters(
+      id,
+      [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
+        if (dead.letter.resending && !StopResending(dead.letter.id)) return std::nullopt;
         return store::Mutation{store::Mutation::Kind::kDelete,
                                store::Table::kDeadLetters,
                                DeadLetterKey(name_, dead.letter.id),
                                {}};
+      },
+      [&](std::span<const SavedDeadLetter> letters, bool written) {
+        Lock lock(mutex_);
+        if (written) dead_letters_ -= letters.size();
+        for (const SavedDeadLetter& dead : letters) {
+          if (!written && dead.letter.resending) resends_waiting_.insert(dead.letter.id);
+        }
       });
+}
+
+// False if it was settled meanwhile: then it is no dead letter any more.
+bool Subscription::StopResending(uint64_t id) {
   Lock lock(mutex_);
-  for (const uint64_t each : ids) {
-    resends_waiting_.erase(each);
-    resends_loaded_.erase(each);
-    if (state_.Drop(each | kResendBit)) Forget(each | kResendBit);
-  }
-  dead_letters_ -= std::min<uint64_t>(dead_letters_, ids.size());
-  return dropped;
+  if (resends_waiting_.erase(id) + resends_loaded_.erase(id) == 0) return false;
+  if (state_.Drop(id | kResendBit)) Forget(id | kResendBit);
+  return true;
 }
 
 }  // namespace postroad::delivery

@@ -132,7 +132,9 @@ void Subscription::IngestRun(SourceRun run) {
 bool Subscription::AssignReady(Lock& lock) {
   if (draining_) return false;
   std::vector<Assignment> assignments;
-  state_.Assign(parts_.clock.Monotonic(), kMostAtOnce, assignments);
+  const MonotonicTime now = parts_.clock.Monotonic();
+  const MonotonicTime deadline = now + definition_.settings.ack_deadline;
+  state_.Assign(now, kMostAtOnce, assignments);
   if (assignments.empty()) return false;
   MarkDirty();
   std::vector<Outgoing> outgoing(assignments.size());
@@ -157,15 +159,18 @@ bool Subscription::AssignReady(Lock& lock) {
   if (repeats > 0) metrics_.redelivered.Add(static_cast<double>(repeats));
   // A member gets its events in the order in which they were given to it: an ack up to one must not
   // settle another that it has not seen. So what must be read first holds up the rest.
-  if (late == 0 || ReadLate(lock, outgoing)) HandOver(std::move(outgoing), links);
+  if (late == 0 || ReadLate(lock, outgoing)) HandOver(std::move(outgoing), links, deadline);
   return true;
 }
 
 void Subscription::HandOver(std::vector<Outgoing> outgoing,
-                            const std::vector<std::shared_ptr<MemberLink>>& links) {
+                            const std::vector<std::shared_ptr<MemberLink>>& links,
+                            MonotonicTime deadline) {
   std::vector<std::vector<Delivery>> batches(links.size());
   for (Outgoing& each : outgoing) {
-    if (each.delivery) batches[each.assignment.member].push_back(*std::move(each.delivery));
+    if (!each.delivery) continue;
+    each.delivery->deadline = deadline;
+    batches[each.assignment.member].push_back(*std::move(each.delivery));
   }
   for (size_t i = 0; i < links.size(); ++i) {
     if (!batches[i].empty()) MemberLink::Deliver(links[i], std::move(batches[i]));

@@ -126,5 +126,14 @@ TEST_F(SubscriptionsTest, APostCanWaitForItsReply) {
   EXPECT_THAT(late.output, HasSubstr("posted, but not every subscription settled it within 50ms"));
 }
 
+TEST_F(SubscriptionsTest, WhereNobodyIsToAckNobodyIsWaitedFor) {
+  const Ended posted = shell_("$P post sub/nobody x --id n1 --wait-acked 1h");
+  EXPECT_EQ(posted.code, 6);
+  EXPECT_THAT(posted.output, HasSubstr("posted, but no subscription covers the event"));
+  const Ended awaited = shell_("$P receipts await sub/nobody n1 --for 1h");
+  EXPECT_EQ(awaited.code, 6);
+  EXPECT_THAT(awaited.output, HasSubstr("no subscription covers the event"));
+}
+
 }  // namespace
 }  // namespace postroad::testing

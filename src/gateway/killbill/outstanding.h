@@ -54,7 +54,7 @@ class OutstandingBook {
   size_t size() const;
 
  private:
-  // In the order they expire.
+  // In the order they were noted, and so expire, but where the subscription's deadline was changed.
   using Tokens = std::list<std::pair<MonotonicTime, ClientKey>>;
   struct Noted {
     const Stream* owner = nullptr;  // in streams_

@@ -51,7 +51,6 @@ void Stream::Started() {
 void Stream::Prepared(Result<broker::SubscriptionSeen> seen) {
   if (finished() || cancelled_ || ending_) return;
   if (!seen) return FinishWith(seen.error());
-  ack_deadline_ = seen->settings.ack_deadline;
   backend_.outstanding.AddStream(std::static_pointer_cast<Stream>(shared_from_this()),
                                  {caller(), request_.client_id()});
   auto member = backend_.options.broker.Join(*principal_, *join_, executor_, *this);
@@ -164,10 +163,9 @@ std::optional<grpc::ByteBuffer> Stream::ToMessage(const delivery::Delivery& deli
     return std::nullopt;
   }
   // Before it is written: the ack may be back before the write is told to be done.
-  const MonotonicTime now = backend_.options.clock.Monotonic();
   backend_.outstanding.Note(std::static_pointer_cast<Stream>(shared_from_this()), caller(),
-                            request_.search_key2(), message->user_token(), delivery.id, now,
-                            now + ack_deadline_);
+                            request_.search_key2(), message->user_token(), delivery.id,
+                            backend_.options.clock.Monotonic(), delivery.deadline);
   backend_.delivered.Add();
   return ToBuffer(*message);
 }

@@ -51,7 +51,6 @@ class Stream final
 
   std::optional<broker::JoinRequest> join_;
   std::unique_ptr<delivery::Member> member_;
-  Duration ack_deadline_{};
   uint64_t credit_ = 0;                   // given, not yet delivered
   size_t mean_bytes_ = 1024;              // of an event, lately
   std::deque<delivery::Delivery> queue_;  // not yet written

@@ -25,7 +25,7 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
       duplicates(metrics.GetCounter("postroad_posted_duplicates_total",
                                     "Posted events whose id was known within the dedup window.")),
       scheduled(metrics.GetCounter("postroad_posted_scheduled_total",
-                                   "Posted events that wait for their deliver_at.")),
+                                   "Posted events that were put to wait for their deliver_at.")),
       refused(metrics.GetCounter("postroad_posts_refused_total",
                                  "Batches that the journal refused (overload, no room, drain).")),
       post_seconds(metrics.GetHistogram(
@@ -34,8 +34,9 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
           .events = metrics.GetCounter("postroad_stream_events_total", "Events given to streams."),
           .bytes = metrics.GetCounter("postroad_stream_bytes_total",
                                       "Bytes of records given to streams."),
-          .gaps = metrics.GetCounter("postroad_stream_gaps_total",
-                                     "Gaps told to streams: events lost to retention.")} {}
+          .gaps = metrics.GetCounter(
+              "postroad_stream_gaps_total",
+              "Gaps told to streams: events lost to retention or with their topic.")} {}
 
 Broker::Impl::Impl(journal::Journal& journal, delivery::DeliveryEngine& delivery,
                    store::Store& store, Clock& clock, Metrics& metrics)
@@ -73,10 +74,10 @@ journal::PostCompletion Broker::Impl::Counting(journal::PostCompletion inner, si
       metrics.posted_bytes.Add(static_cast<double>(bytes));
       size_t duplicates = 0;
       for (const auto& chunk : result->chunks) duplicates += chunk.duplicates.size();
+      size_t scheduled = 0;
+      for (const auto& future : result->future) ++(future.duplicate ? duplicates : scheduled);
       if (duplicates > 0) metrics.duplicates.Add(static_cast<double>(duplicates));
-      if (!result->future_duplicate.empty()) {
-        metrics.scheduled.Add(static_cast<double>(result->future_duplicate.size()));
-      }
+      if (scheduled > 0) metrics.scheduled.Add(static_cast<double>(scheduled));
     } else {
       metrics.refused.Add();
     }

@@ -83,10 +83,10 @@ class Broker {
   // The same, with `done` on the journal's executor for completions, which saves a hand-over; it
   // must be quick and block nowhere.
   void Post(PendingPost post, PostCompletion done);
-  // The same, and `done` only once every subscription has settled every event, or `timeout` after
-  // storing. Its builder needs keep_ids. Destroying the handle, on `executor`, gives up the wait
-  // (not the post): `done` is not called any more. INVALID_ARGUMENT if there are too many events or
-  // the timeout is out of 1 ms to 1 h, and nothing is posted.
+  // The same, and `done` only once every subscription that covers them has settled every event, or
+  // `timeout` after storing. Its builder needs keep_ids. Destroying the handle, on `executor`,
+  // gives up the wait (not the post): `done` is not called any more. INVALID_ARGUMENT if there are
+  // too many events or the timeout is out of 1 ms to 1 h, and nothing is posted.
   [[nodiscard]] Result<journal::WaitPtr> PostAndAwait(PendingPost post, Duration timeout,
                                                       Executor& executor, PostCompletion done);
 
@@ -125,6 +125,9 @@ class Broker {
   Result<journal::Scheduled> ChangeScheduled(const Principal& principal, std::string_view topic,
                                              std::string_view id, std::optional<Timestamp> due,
                                              std::optional<Event> event);
+  // All that match, as in Journal; how many are changed. Without a topic it needs post on "*".
+  Result<uint64_t> Reschedule(const Principal& principal, const journal::ScheduledQuery& query,
+                              Timestamp due);
   Result<uint64_t> CancelScheduled(const Principal& principal,
                                    const journal::ScheduledQuery& query);
 

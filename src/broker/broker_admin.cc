@@ -17,6 +17,11 @@ bool MaySee(const Principal& principal, std::string_view topic) {
          principal.May(auth::Right::kAdminister, topic) || principal.May(auth::Right::kPost, topic);
 }
 
+Status CheckDue(Timestamp due) {
+  if (due >= kEarliestTime && due <= kLatestTime) return {};
+  return Invalid("deliver_at", "must be between 1970 and 2200");
+}
+
 Result<uint64_t> DirectoryBytes(const std::string& directory) {
   uint64_t bytes = 0;
   std::error_code error;
@@ -96,9 +101,7 @@ Result<journal::Scheduled> Broker::ChangeScheduled(const Principal& principal,
   POSTROAD_TRY(CheckTopicName(topic, "topic"));
   if (id.empty()) return Invalid("id", "must say which event");
   POSTROAD_TRY(principal.Check(auth::Right::kPost, topic));
-  if (due && (*due < kEarliestTime || *due > kLatestTime)) {
-    return Invalid("deliver_at", "must be between 1970 and 2200");
-  }
+  if (due) POSTROAD_TRY(CheckDue(*due));
   journal::ScheduledQuery query{.topic = std::string(topic), .id = std::string(id), .limit = 1};
   POSTROAD_ASSIGN(auto page, impl_->journal.ListScheduled(query));
   if (page.events.empty()) {
@@ -117,19 +120,30 @@ Result<journal::Scheduled> Broker::ChangeScheduled(const Principal& principal,
   return waiting;
 }
 
-Result<uint64_t> Broker::CancelScheduled(const Principal& principal,
-                                         const journal::ScheduledQuery& query) {
-  POSTROAD_TRY(impl_->CheckRunning());
+Status Broker::Impl::CheckScheduled(const Principal& principal,
+                                    const journal::ScheduledQuery& query) const {
+  POSTROAD_TRY(CheckRunning());
   if (query.topic.empty() && query.id.empty() && query.search_key.empty()) {
-    return Invalid("topic", "say what to cancel: a topic, an id, or a search key");
+    return Invalid("topic", "say which events: a topic, an id, or a search key");
   }
   if (!query.topic.empty()) {
     POSTROAD_TRY(CheckTopicName(query.topic, "topic"));
-    POSTROAD_TRY(principal.Check(auth::Right::kPost, query.topic));
-  } else {
-    POSTROAD_ASSIGN(const TopicSelector all, TopicSelector::Parse({"*"}, "topic"));
-    POSTROAD_TRY(principal.CheckAll(auth::Right::kPost, all));
+    return principal.Check(auth::Right::kPost, query.topic);
   }
+  POSTROAD_ASSIGN(const TopicSelector all, TopicSelector::Parse({"*"}, "topic"));
+  return principal.CheckAll(auth::Right::kPost, all);
+}
+
+Result<uint64_t> Broker::Reschedule(const Principal& principal,
+                                    const journal::ScheduledQuery& query, Timestamp due) {
+  POSTROAD_TRY(impl_->CheckScheduled(principal, query));
+  POSTROAD_TRY(CheckDue(due));
+  return impl_->journal.Reschedule(query, due);
+}
+
+Result<uint64_t> Broker::CancelScheduled(const Principal& principal,
+                                         const journal::ScheduledQuery& query) {
+  POSTROAD_TRY(impl_->CheckScheduled(principal, query));
   return impl_->journal.CancelScheduled(query);
 }
 

@@ -35,6 +35,8 @@ struct Broker::Impl {
                                                std::string_view subscription, auth::Right right);
   Result<delivery::DeadLetter> FindDeadLetter(std::string_view subscription, uint64_t id);
   // Whether the caller may look at receipts of this topic.
+  // Whether this caller may change what matches.
+  Status CheckScheduled(const Principal& principal, const journal::ScheduledQuery& query) const;
   static Status CheckReceipt(const Principal& principal, std::string_view topic);
   // The offset of the event meant.
   Result<Offset> FindOffset(std::string_view topic, std::string_view event_id,

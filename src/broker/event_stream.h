@@ -69,9 +69,10 @@ struct StreamRun {
 };
 
 struct StreamGap {
-  std::string topic;   // empty: not known which; first and end are feed positions
-  uint64_t first = 0;  // the first one lost
-  uint64_t end = 0;    // the first one kept
+  std::string topic;           // empty: not known which; first and end are feed positions
+  uint64_t first = 0;          // the first one lost
+  uint64_t end = 0;            // the first one kept
+  bool topic_deleted = false;  // gone with the topic, and not by retention
 };
 
 struct EpochChange {

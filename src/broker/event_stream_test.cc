@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "broker/feed_stream.h"
 #include "broker/topic_stream.h"
 #include "journal/testing.h"
@@ -40,8 +43,8 @@ class EventStreamTest : public ::testing::Test {
   static void Note(const StreamBatch& batch, Seen& seen) {
     if (batch.epoch_changed) seen.all.push_back("[epoch]");
     for (const StreamGap& gap : batch.gaps) {
-      seen.all.push_back("[gap " + gap.topic + " " + std::to_string(gap.first) + "-" +
-                         std::to_string(gap.end) + "]");
+      seen.all.push_back((gap.topic_deleted ? "[deleted " : "[gap ") + gap.topic + " " +
+                         std::to_string(gap.first) + "-" + std::to_string(gap.end) + "]");
     }
     for (const StreamRun& run : batch.runs) {
       std::string body;
@@ -230,6 +233,25 @@ TEST_F(EventStreamTest, TellsWhatRetentionTook) {
   EXPECT_EQ(ReadFrom(Spec({"short"}, FromBeginning{})), (Strings{"short@2=c", "short@3=d"}));
 }
 
+TEST_F(EventStreamTest, TellsOfATopicDeletedAmongSeveral) {
+  const auto expect = [&](FeedPosition from) {
+    const std::string cursor = EncodeCursor(FeedCursor{house.journal->FeedEpoch(), {from}});
+    EXPECT_EQ(ReadFrom(Spec({"*"}, FromCursor{cursor})),
+              (Strings{"[gap short 1-2]", "short@2=c", "[deleted t 0-3]", "short@3=d", "t@0=new"}));
+  };
+  house.MustPost("short", {{"a"}, {"b"}});
+  house.MustPost("short", {{"c"}});
+  house.MustPost("t", {{"x"}, {"y"}});
+  house.MustPost("t", {{"z"}});
+  house.MustPost("short", {{"d"}});
+  ASSERT_TRUE(house.journal->DeleteTopic("t"));
+  house.MustPost("t", {{"new"}});
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  expect(FeedPosition(1));
+  house.Reopen();
+  expect(FeedPosition(1));
+}
+
 TEST_F(EventStreamTest, FiltersAndKeepsOffsets) {
   journal::Chunk chunk{.topic = "t"};
   for (const auto& [id, type] : std::vector<std::pair<std::string, std::string>>{
@@ -332,6 +354,43 @@ TEST_F(EventStreamTest, ADeletedTopicEndsItsStreams) {
   registry.EndTopic("t");
   EXPECT_EQ(stream->Next().error().reason, "TOPIC_DELETED");
   EXPECT_TRUE(other->Next());
+}
+
+TEST_F(EventStreamTest, TenThousandReadersOfATopicAreAllWokenAndReadTheSame) {
+  constexpr size_t kReaders = 12'000;
+  ManualExecutor executor(house.clock);
+  struct Reader {
+    std::unique_ptr<EventStream> stream;
+    journal::WaitPtr wait;
+    int woken = 0;
+  };
+  std::vector<Reader> readers(kReaders);
+  const auto sleep = [&](Reader& reader) {
+    reader.wait = reader.stream->WaitForMore(executor, [&reader] { ++reader.woken; });
+  };
+  for (Reader& reader : readers) {
+    reader.stream = MustOpen(Spec({"t"}, FromEnd{}));
+    ASSERT_TRUE(reader.stream->Next()->caught_up);
+    sleep(reader);
+  }
+  for (int round = 1; round <= 3; ++round) {
+    house.MustPost("other", {{"x"}});
+    house.MustPost("t", {{"a" + std::to_string(round)}});
+    ASSERT_TRUE(journal::Eventually([&] {
+      executor.RunUntilIdle();
+      return std::ranges::all_of(readers, [&](const Reader& r) { return r.woken == round; });
+    }));
+    std::set<const void*> runs;
+    for (Reader& reader : readers) {
+      const auto batch = reader.stream->Next();
+      ASSERT_TRUE(batch && batch->runs.size() == 1);
+      EXPECT_EQ(batch->runs[0].first, Offset(round - 1));
+      runs.insert(batch->runs[0].owner.get());
+      sleep(reader);
+    }
+    EXPECT_EQ(runs.size(), 1u) << "one copy for all";
+  }
+  EXPECT_EQ(registry.size(), kReaders);
 }
 
 }  // namespace

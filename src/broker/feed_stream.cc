@@ -49,7 +49,8 @@ Result<FeedPosition> PositionOfLast(store::Store& store, const TopicSelector& to
 
 // Adds to the gap before it where it continues that.
 void AddGap(std::vector<StreamGap>& gaps, StreamGap gap) {
-  if (!gaps.empty() && gaps.back().topic == gap.topic && gaps.back().end == gap.first) {
+  if (!gaps.empty() && gaps.back().topic == gap.topic && gaps.back().end == gap.first &&
+      gaps.back().topic_deleted == gap.topic_deleted) {
     gaps.back().end = gap.end;
   } else {
     gaps.push_back(std::move(gap));
@@ -140,7 +141,7 @@ Result<bool> FeedStream::AddRun(const journal::FeedRun& feed, size_t& budget, St
   if (feed.run == nullptr) {
     // Told before the batch's runs, so it must not overtake events of its own topic.
     if (!batch.runs.empty()) return false;
-    AddGap(batch.gaps, {*feed.topic_name, from.value(), to.value()});
+    AddGap(batch.gaps, {*feed.topic_name, from.value(), to.value(), feed.topic_deleted});
     set_next(end);
     return true;
   }

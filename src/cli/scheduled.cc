@@ -46,21 +46,13 @@ Status List(const Context& context, const ScheduledArgs& args) {
   return {};
 }
 
-// Of all that match; what comes due meanwhile is not counted.
-Status ChangeAll(const Context& context, Admin& admin, const Admin::ScheduledQuery& query,
+Status ChangeAll(const Context& context, const Admin::ScheduledQuery& query,
                  std::optional<Timestamp> due, const std::optional<Event>& contents) {
-  if (query.search_key.empty())
+  if (query.topic.empty() && query.id.empty() && query.search_key.empty())
     return Invalid("id", "say which: a topic and an id, or --search-key");
   if (contents) return Invalid("--contents", "is of one event: say its topic and id");
-  POSTROAD_ASSIGN(const auto events, AllPages<Event>(0, [&](std::string_view page, uint32_t size) {
-                    return admin.ListScheduled(query, page, size);
-                  }));
-  uint64_t changed = 0;
-  for (const Event& event : events) {
-    const auto done = admin.ChangeScheduled(event.topic, event.id, due, std::nullopt);
-    if (!done && done.error().code != ErrorCode::kNotFound) return Fail(done.error());
-    changed += done ? 1 : 0;
-  }
+  POSTROAD_ASSIGN(Admin admin, ConnectAdmin(context));
+  POSTROAD_ASSIGN(const uint64_t changed, admin.Reschedule(query, *due));
   if (context.json())
     PrintJson({{"changed", changed}});
   else
@@ -77,10 +69,12 @@ Status Change(const Context& context, const ScheduledArgs& args) {
     contents = *std::move(parsed);
   }
   if (!due && !contents) return Invalid("--at", "say what to change: --at, --in or --contents");
+  const Admin::ScheduledQuery& query = args.query;
+  if (query.topic.empty() || query.id.empty() || !query.search_key.empty()) {
+    return ChangeAll(context, query, due, contents);
+  }
   POSTROAD_ASSIGN(Admin admin, ConnectAdmin(context));
-  if (args.query.id.empty()) return ChangeAll(context, admin, args.query, due, contents);
-  POSTROAD_ASSIGN(const Event event,
-                  admin.ChangeScheduled(args.query.topic, args.query.id, due, contents));
+  POSTROAD_ASSIGN(const Event event, admin.ChangeScheduled(query.topic, query.id, due, contents));
   if (context.json())
     PrintJson(ScheduledObject(event));
   else
@@ -124,10 +118,9 @@ void AddScheduled(CLI::App& app, Action& action) {
   AddConditions(*list, args->query);
   list->add_option("--limit", args->limit, "at most this many");
   list->callback(on(List));
-  CLI::App* change = command->add_subcommand("change", "give another time or other contents");
-  change->add_option("topic", args->query.topic);
-  change->add_option("id", args->query.id);
-  change->add_option("--search-key", args->query.search_key, "all with this search key");
+  CLI::App* change = command->add_subcommand(
+      "change", "give all that match another time, or one event other contents");
+  AddConditions(*change, args->query);
   change->add_option("--at", args->at, "the new time")->type_name("TIME");
   change->add_option("--in", args->in, "the new time, from now")->type_name("DURATION");
   change->add_option("--contents", args->contents, "the new contents, as `post --file` takes them")

@@ -70,7 +70,10 @@ class Printer {
     if (const auto* gap = std::get_if<GapNotice>(&notice)) {
       const std::string where = gap->topic.empty() ? "the feed" : Printable(gap->topic);
       cli::Notice("gap: " + where + " lost " + std::to_string(gap->first) + " to " +
-                  std::to_string(gap->end - 1) + " to retention");
+                  std::to_string(gap->end - 1) +
+                  (gap->reason == GapNotice::Reason::kTopicDeleted
+                       ? " with the topic, which was deleted"
+                       : " to retention"));
     } else if (const auto* epoch = std::get_if<EpochChangedNotice>(&notice)) {
       cli::Notice("epoch changed from " + epoch->old_epoch + " to " + epoch->new_epoch +
                   ": this is another incarnation of the log, reading on from its oldest event");

@@ -1,6 +1,7 @@
 // A store that fails now and then: nothing of the group is visible, and posts go on afterwards.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "journal/testing.h"
@@ -10,14 +11,18 @@ namespace {
 
 using namespace store;  // NOLINT: the wrapper names most of it
 
-// The real store, but that Append fails while told to.
+// The real store, but that Append fails while told to, and the largest is known.
 class FailingStore final : public Store {
  public:
   explicit FailingStore(Store& real) : real_(real) {}
   std::atomic<bool> full = false;
+  std::atomic<uint64_t> largest_group = 0;  // of all that succeeded, in events
 
   Result<std::vector<Placement>> Append(const AppendGroup& group) override {
     if (full) return Fail(ErrorCode::kResourceExhausted, "The disk is full.", {}, "DISK_FULL");
+    uint64_t events = 0;
+    for (const RunToAppend& run : group.runs) events += run.count;
+    largest_group = std::max(largest_group.load(), events);
     return real_.Append(group);
   }
   Status Write(std::span<const Mutation> mutations, bool sync) override {
@@ -100,14 +105,14 @@ TEST_F(JournalOnAFailingStore, ShowsNothingOfWhatFailedAndGoesOnAfter) {
   EXPECT_EQ(house_.MustPost("orders", {{"b"}}).stored, 0u);
 }
 
+FutureEvent FutureOf(const std::string& id, Timestamp due, const std::string& search_key) {
+  const Event event{.id = id, .search_keys = {search_key}};
+  return {"later", due, EncodeRecord(ViewOf(event)), id, {search_key}};
+}
+
 TEST_F(JournalOnAFailingStore, TriesAgainWithEventsThatAreDue) {
   Batch batch;
-  const Event event{.id = "a"};
-  batch.future.push_back({"later",
-                          house_.clock.Now() + std::chrono::minutes(1),
-                          EncodeRecord(ViewOf(event)),
-                          "a",
-                          {}});
+  batch.future.push_back(FutureOf("a", house_.clock.Now() + std::chrono::minutes(1), "k"));
   ASSERT_TRUE(PostAndWait(*house_.journal, std::move(batch)));
   store_.full = true;
   house_.clock.Advance(std::chrono::minutes(2));
@@ -116,6 +121,46 @@ TEST_F(JournalOnAFailingStore, TriesAgainWithEventsThatAreDue) {
   store_.full = false;
   house_.clock.Advance(std::chrono::seconds(1));
   EXPECT_TRUE(Eventually([&] { return house_.Ids("later").size() == 1; }));
+  EXPECT_TRUE(house_.journal->ListScheduled({})->events.empty());
+}
+
+TEST_F(JournalOnAFailingStore, ReschedulesAllOrNone) {
+  const Timestamp due = house_.clock.Now() + std::chrono::minutes(1);
+  Batch batch;
+  for (const char* id : {"a", "b", "c"}) batch.future.push_back(FutureOf(id, due, "k"));
+  ASSERT_TRUE(PostAndWait(*house_.journal, std::move(batch)));
+  const auto later = [&] {
+    const auto page = house_.journal->ListScheduled({.search_key = "k"});
+    return std::ranges::count_if(page->events, [&](const auto& event) { return event.due > due; });
+  };
+  store_.full = true;
+  const Timestamp moved = due + std::chrono::minutes(1);
+  EXPECT_EQ(house_.journal->Reschedule({.search_key = "k"}, moved).error().reason, "DISK_FULL");
+  EXPECT_EQ(house_.journal->CancelScheduled({.search_key = "k"}).error().reason, "DISK_FULL");
+  EXPECT_EQ(later(), 0);
+  store_.full = false;
+  EXPECT_EQ(*house_.journal->Reschedule({.search_key = "k"}, moved), 3u);
+  EXPECT_EQ(later(), 3);
+}
+
+// In pieces, each a commit: neither the commits nor what is read for them grows with their number.
+TEST_F(JournalOnAFailingStore, ManyThatComeDueInOneInstantComeInPiecesInOrder) {
+  constexpr int kEvents = 200'000;
+  constexpr int kBatch = 10'000;
+  const Timestamp due = house_.clock.Now() + std::chrono::minutes(1);
+  for (int i = 0; i < kEvents;) {
+    Batch batch;
+    for (const int end = i + kBatch; i < end; ++i) {
+      batch.future.push_back(FutureOf(std::to_string(i), due, "k"));
+    }
+    ASSERT_TRUE(PostAndWait(*house_.journal, std::move(batch)));
+  }
+  house_.clock.Advance(std::chrono::minutes(1));
+  EXPECT_TRUE(Eventually([&] { return house_.journal->feed_end() == FeedPosition(kEvents); }));
+  EXPECT_LE(store_.largest_group, 4096u);
+  const std::vector<std::string> ids = house_.Ids("later");
+  ASSERT_EQ(ids.size(), size_t{kEvents});
+  for (int i = 0; i < kEvents; ++i) ASSERT_EQ(ids[i], std::to_string(i));
   EXPECT_TRUE(house_.journal->ListScheduled({})->events.empty());
 }
 

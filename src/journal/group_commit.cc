@@ -69,8 +69,8 @@ Status GroupCommit::PlanBatch(Batch& batch) {
   }
   for (Chunk& chunk : batch.chunks) POSTROAD_TRY(PlanChunk(chunk, batch.internal));
   for (FutureEvent& event : batch.future) {
-    POSTROAD_ASSIGN(const bool is_new, PlanFuture(event));
-    planned.future_duplicate.push_back(!is_new);
+    POSTROAD_ASSIGN(const PlannedFuture future, PlanFuture(event));
+    planned.future.push_back(future);
     wants_sync_ = true;
   }
   if (batch.chunks.empty()) wants_sync_ = true;
@@ -82,10 +82,12 @@ Status GroupCommit::PlanBatch(Batch& batch) {
 Status GroupCommit::PlanChunk(Chunk& chunk, bool internal) {
   const TopicSettings settings = rules_.For(chunk.topic);
   PlannedChunk planned{.topic = chunk.topic, .durability = settings.durability};
-  if (settings.dedup_window > Duration::zero() && !chunk.fingerprints.empty()) {
-    // Those that came due are internal.
+  if (!chunk.fingerprints.empty()) {
+    // Those that came due are internal. An id that waits is known whatever the window.
     if (!internal) POSTROAD_TRY(DropWaiting(chunk, planned));
-    POSTROAD_TRY(DropDuplicates(chunk, settings, planned));
+    if (settings.dedup_window > Duration::zero()) {
+      POSTROAD_TRY(DropDuplicates(chunk, settings, planned));
+    }
   }
   totals_.duplicates += planned.duplicates.size() + planned.waiting.size();
   const auto kind = static_cast<size_t>(settings.durability);
@@ -180,33 +182,38 @@ const GroupCommit::PlannedChunk& GroupCommit::ChunkOfTicket(uint32_t ticket) con
   return chunks_[*(it - 1)];
 }
 
-Result<bool> GroupCommit::PlanFuture(FutureEvent& event) {
+Result<GroupCommit::PlannedFuture> GroupCommit::PlanFuture(FutureEvent& event) {
+  PlannedFuture planned;
   const TopicSettings settings = rules_.For(event.topic);
   if (settings.dedup_window > Duration::zero()) {
-    POSTROAD_ASSIGN(const auto stored,
+    POSTROAD_ASSIGN(planned.first,
                     lookup_.FindRecent(event.topic, event.id, stored_at_ - settings.dedup_window));
-    bool known = stored.has_value();
-    if (!known) {
-      POSTROAD_ASSIGN(known, IsInGroup(event.topic, event.id));
+    if (!planned.first) {
+      POSTROAD_ASSIGN(planned.ticket, TicketOf(event.topic, event.id));
     }
-    if (known) {
-      ++totals_.duplicates;
-      return false;
-    }
+    planned.duplicate = planned.first || planned.ticket;
   }
-  POSTROAD_ASSIGN(const bool added, schedule_.Add(std::move(event), mutations_));
-  if (!added) ++totals_.duplicates;
-  return added;
+  if (!planned.duplicate) {
+    POSTROAD_ASSIGN(const bool added, schedule_.Add(std::move(event), mutations_));
+    planned.duplicate = !added;
+  }
+  if (planned.duplicate) ++totals_.duplicates;
+  return planned;
 }
 
-Result<bool> GroupCommit::IsInGroup(std::string_view topic, std::string_view id) {
-  return dedup_.Knows(
-      EventFingerprint(topic, id), [&](uint32_t, const DedupCandidate& candidate) -> Result<bool> {
-        if (!candidate.in_group) return false;
-        const PlannedChunk& chunk = ChunkOfTicket(candidate.ticket);
-        const uint32_t index = candidate.ticket - *chunk.ticket;
-        return chunk.topic == topic && RecordId(builder_.RecordAt(chunk.place, index)) == id;
-      });
+Result<std::optional<uint32_t>> GroupCommit::TicketOf(std::string_view topic, std::string_view id) {
+  std::optional<uint32_t> ticket;
+  const auto is_it = [&](uint32_t, const DedupCandidate& candidate) -> Result<bool> {
+    if (!candidate.in_group) return false;
+    const PlannedChunk& chunk = ChunkOfTicket(candidate.ticket);
+    const uint32_t index = candidate.ticket - *chunk.ticket;
+    if (chunk.topic != topic || RecordId(builder_.RecordAt(chunk.place, index)) != id) return false;
+    ticket = candidate.ticket;
+    return true;
+  };
+  POSTROAD_ASSIGN([[maybe_unused]] const bool known,
+                  dedup_.Knows(EventFingerprint(topic, id), is_it));
+  return ticket;
 }
 
 GroupCommit::Write GroupCommit::Finish() {
@@ -231,15 +238,19 @@ Offset GroupCommit::OffsetOf(const PlannedChunk& chunk,
   return placements[chunk.place.run].first + chunk.place.index;
 }
 
+Offset GroupCommit::OffsetOfTicket(uint32_t ticket,
+                                   std::span<const store::Placement> placements) const {
+  const PlannedChunk& chunk = ChunkOfTicket(ticket);
+  return OffsetOf(chunk, placements) + (ticket - *chunk.ticket);
+}
+
 Result<ChunkResult> GroupCommit::ResultOf(const PlannedChunk& chunk,
                                           std::span<const store::Placement> placements) {
   ChunkResult result{.stored = chunk.place.count, .durability = chunk.durability};
   for (const DuplicateOf& duplicate : chunk.duplicates) {
-    Offset first = duplicate.offset;
-    if (duplicate.event.in_group) {
-      const PlannedChunk& of = ChunkOfTicket(duplicate.event.ticket);
-      first = OffsetOf(of, placements) + (duplicate.event.ticket - *of.ticket);
-    }
+    const Offset first = duplicate.event.in_group
+                             ? OffsetOfTicket(duplicate.event.ticket, placements)
+                             : duplicate.offset;
     result.duplicates.push_back({IndexOfKept(chunk.waiting, duplicate.index), first});
   }
   result.duplicates.insert(result.duplicates.end(), chunk.waiting.begin(), chunk.waiting.end());
@@ -259,7 +270,12 @@ Result<ChunkResult> GroupCommit::ResultOf(const PlannedChunk& chunk,
 Result<BatchResult> GroupCommit::ResultOf(PlannedBatch& batch,
                                           std::span<const store::Placement> placements) {
   if (batch.error) return Fail(std::move(*batch.error));
-  BatchResult result{.future_duplicate = std::move(batch.future_duplicate)};
+  BatchResult result;
+  result.future.reserve(batch.future.size());
+  for (const PlannedFuture& future : batch.future) {
+    FutureResult& out = result.future.emplace_back(future.duplicate, future.first);
+    if (future.ticket) out.first = OffsetOfTicket(*future.ticket, placements);
+  }
   result.chunks.reserve(batch.chunks);
   for (size_t i = 0; i < batch.chunks; ++i) {
     POSTROAD_ASSIGN(ChunkResult chunk, ResultOf(chunks_[batch.first_chunk + i], placements));

@@ -64,10 +64,17 @@ class GroupCommit {
     // `duplicates` do not count them.
     std::vector<Duplicate> waiting;
   };
+  struct PlannedFuture {
+    bool duplicate = false;
+    // Where the event is that was posted before, if it does not wait as well: before this group, or
+    // in it.
+    std::optional<Offset> first;
+    std::optional<uint32_t> ticket;
+  };
   struct PlannedBatch {
     size_t first_chunk = 0;
     size_t chunks = 0;
-    std::vector<bool> future_duplicate;
+    std::vector<PlannedFuture> future;
     std::optional<Error> error;
   };
 
@@ -75,8 +82,9 @@ class GroupCommit {
   Status PlanChunk(Chunk& chunk, bool internal);
   Status DropWaiting(Chunk& chunk, PlannedChunk& planned);
   Status DropDuplicates(Chunk& chunk, const TopicSettings& settings, PlannedChunk& planned);
-  Result<bool> PlanFuture(FutureEvent& event);
-  Result<bool> IsInGroup(std::string_view topic, std::string_view id);
+  Result<PlannedFuture> PlanFuture(FutureEvent& event);
+  // Of the group's event with this id.
+  Result<std::optional<uint32_t>> TicketOf(std::string_view topic, std::string_view id);
   Result<bool> IsSame(const Chunk& chunk, const PlannedChunk& planned, uint32_t index,
                       DuplicateOf& duplicate, Timestamp stored_after);
   // The id of the group's event with this ticket; `chunk` is the one being planned.
@@ -85,6 +93,7 @@ class GroupCommit {
   std::string_view RecordOf(const Chunk& chunk, uint32_t index);
   const PlannedChunk& ChunkOfTicket(uint32_t ticket) const;
   Offset OffsetOf(const PlannedChunk& chunk, std::span<const store::Placement> placements) const;
+  Offset OffsetOfTicket(uint32_t ticket, std::span<const store::Placement> placements) const;
   Result<ChunkResult> ResultOf(const PlannedChunk& chunk,
                                std::span<const store::Placement> placements);
   Result<BatchResult> ResultOf(PlannedBatch& batch, std::span<const store::Placement> placements);

@@ -42,7 +42,7 @@ void HotTail::Append(const Published& published) {
     names_.insert_or_assign(*topic.name, run->topic);
   }
   topic.runs.push_back({published.position, run});
-  feed_.push_back({published.position, topic.name, run->first, run->count, run});
+  feed_.push_back({published.position, run->topic, topic.name, run->first, run->count, run});
   bytes_.fetch_add(CostOf(*run), std::memory_order_relaxed);
 }
 

@@ -128,22 +128,32 @@ Status JournalImpl::ChangeScheduled(std::string_view topic, std::string_view id,
   });
 }
 
+Result<uint64_t> JournalImpl::Reschedule(const ScheduledQuery& query, Timestamp due) {
+  return ChangeInPieces(query, [&](ScheduledQuery& rest, std::vector<store::Mutation>& mutations) {
+    return schedule_.Reschedule(rest, due, mutations);
+  });
+}
+
 Result<uint64_t> JournalImpl::CancelScheduled(const ScheduledQuery& query) {
+  return ChangeInPieces(query, [&](ScheduledQuery& rest, std::vector<store::Mutation>& mutations) {
+    return schedule_.Cancel(rest, mutations);
+  });
+}
+
+Result<uint64_t> JournalImpl::ChangeInPieces(ScheduledQuery query, const Piece& piece) {
   if (query.topic.empty() && query.id.empty() && query.search_key.empty()) {
-    return Invalid("query", "Say which events to cancel: by topic, id or search key.");
+    return Invalid("query", "Say which events: by topic, id or search key.");
   }
-  ScheduledQuery rest = query;
-  rest.after.clear();
-  uint64_t cancelled = 0;
-  // In pieces, so that posts go on between them.
+  query.after.clear();
+  uint64_t changed = 0;
   do {
     POSTROAD_TRY(committer_.Change([&](std::vector<store::Mutation>& mutations) -> Status {
-      POSTROAD_ASSIGN(const uint64_t some, schedule_.Cancel(rest, mutations));
-      cancelled += some;
+      POSTROAD_ASSIGN(const uint64_t some, piece(query, mutations));
+      changed += some;
       return {};
     }));
-  } while (!rest.after.empty());
-  return cancelled;
+  } while (!query.after.empty());
+  return changed;
 }
 
 Status JournalImpl::DeleteTopic(std::string_view name) {

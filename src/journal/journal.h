@@ -80,9 +80,13 @@ struct ChunkResult {
   std::vector<Duplicate> duplicates;  // by rising index
   Durability durability = Durability::kDisk;
 };
+struct FutureResult {
+  bool duplicate = false;       // known already, not stored again
+  std::optional<Offset> first;  // of a duplicate that is in its topic, and does not wait
+};
 struct BatchResult {
   std::vector<ChunkResult> chunks;
-  std::vector<bool> future_duplicate;  // of each future event: known already, not stored again
+  std::vector<FutureResult> future;  // of each future event
 };
 
 using PostCompletion = std::move_only_function<void(Result<BatchResult>)>;
@@ -99,10 +103,12 @@ struct TopicRead {
 // One run of the feed.
 struct FeedRun {
   FeedPosition position;  // of the run's first event
+  TopicId topic;
   std::shared_ptr<const std::string> topic_name;
   Offset first;
   uint32_t count = 0;
-  RunPtr run;  // null: lost to retention (a gap of this topic: [first, first + count))
+  RunPtr run;                  // null: a gap of this topic, [first, first + count), …
+  bool topic_deleted = false;  // … gone with it, and not by retention
 };
 struct FeedRead {
   // Feed positions whose entries are gone, so that not even the topics are known.
@@ -193,7 +199,10 @@ class Journal {
   virtual Status ChangeScheduled(std::string_view topic, std::string_view id,
                                  std::optional<Timestamp> due,
                                  std::optional<std::string> record) = 0;
-  // Cancels all that match, durable on return; how many. At least one condition must be set.
+  // Gives all that match this due time, or cancels them; durable on return; how many are changed.
+  // At least one condition must be set. Up to 10,000 events (8 MiB) are changed in one commit, more
+  // in several, by due time: after an error the earlier ones stay changed.
+  virtual Result<uint64_t> Reschedule(const ScheduledQuery& query, Timestamp due) = 0;
   virtual Result<uint64_t> CancelScheduled(const ScheduledQuery& query) = 0;
 
   // Deletes a topic with its events, those that wait for their time too. NOT_FOUND if it has none.

@@ -3,6 +3,7 @@
 #define POSTROAD_JOURNAL_JOURNAL_IMPL_H_
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +53,7 @@ class JournalImpl final : public Journal {
   Result<ScheduledPage> ListScheduled(const ScheduledQuery& query) override;
   Status ChangeScheduled(std::string_view topic, std::string_view id, std::optional<Timestamp> due,
                          std::optional<std::string> record) override;
+  Result<uint64_t> Reschedule(const ScheduledQuery& query, Timestamp due) override;
   Result<uint64_t> CancelScheduled(const ScheduledQuery& query) override;
 
   Status DeleteTopic(std::string_view name) override;
@@ -62,6 +64,9 @@ class JournalImpl final : public Journal {
  private:
   Status DeleteStored(std::string_view name);  // but not what waits for its time
   void RunRetention();
+  // In pieces that are a commit each, so that posts go on between them. `piece` moves the query on.
+  using Piece = std::function<Result<uint64_t>(ScheduledQuery&, std::vector<store::Mutation>&)>;
+  Result<uint64_t> ChangeInPieces(ScheduledQuery query, const Piece& piece);
 
   store::Store& store_;
   const JournalOptions options_;

@@ -56,11 +56,12 @@ class Reader::ColdRuns {
   ColdRuns(store::Store& store, size_t max_bytes) : store_(store), ahead_bytes_(max_bytes) {}
 
   // The run of `entry`, null if it is gone.
-  Result<RunPtr> Find(const FeedRun& entry, TopicId topic, bool more_follow) {
-    std::vector<RunPtr>& known = known_[topic];
+  Result<RunPtr> Find(const FeedRun& entry, bool more_follow) {
+    std::vector<RunPtr>& known = known_[entry.topic];
     auto it = std::ranges::find(known, entry.first, [](const RunPtr& run) { return run->first; });
     if (it == known.end()) {
-      POSTROAD_ASSIGN(known, store_.ReadRuns(topic, entry.first, more_follow ? ahead_bytes_ : 1));
+      POSTROAD_ASSIGN(known,
+                      store_.ReadRuns(entry.topic, entry.first, more_follow ? ahead_bytes_ : 1));
       for (const RunPtr& run : known) ahead_bytes_ -= std::min(ahead_bytes_, run->body.size());
       it = known.begin();
     }
@@ -70,9 +71,18 @@ class Reader::ColdRuns {
     return run;
   }
 
+  // Whether the topic of a run that is gone is gone itself.
+  Result<bool> Deleted(TopicId topic) {
+    if (const auto it = deleted_.find(topic); it != deleted_.end()) return it->second;
+    const auto info = store_.FindTopicById(topic);
+    if (!info && info.error().code != ErrorCode::kNotFound) return Fail(info.error());
+    return deleted_[topic] = !info;
+  }
+
  private:
   store::Store& store_;
   size_t ahead_bytes_;
+  std::unordered_map<TopicId, bool> deleted_;
   std::unordered_map<TopicId, std::vector<RunPtr>> known_;
 };
 
@@ -81,7 +91,7 @@ Result<std::vector<Reader::Entry>> Reader::Entries(FeedPosition from, FeedPositi
   std::vector<Entry> entries;
   if (tail_.ReadFeed(from, kEntriesPerStep, hot)) {
     metrics_.tail_hits.Add();
-    for (FeedRun& run : hot) entries.push_back({std::move(run), TopicId(), false});
+    for (FeedRun& run : hot) entries.push_back({std::move(run), false});
   } else {
     metrics_.tail_misses.Add();
     POSTROAD_ASSIGN(std::vector<store::FeedEntry> cold, store_.ReadFeed(from, kEntriesPerStep));
@@ -91,7 +101,7 @@ Result<std::vector<Reader::Entry>> Reader::Entries(FeedPosition from, FeedPositi
         name = std::make_shared<const std::string>(std::move(entry.topic_name));
       }
       entries.push_back(
-          {{entry.position, name, entry.first, entry.count, nullptr}, entry.topic, true});
+          {{entry.position, entry.topic, name, entry.first, entry.count, nullptr}, true});
     }
   }
   // What the store has and has not been published yet is not there for readers.
@@ -132,8 +142,11 @@ Result<bool> Reader::Take(std::vector<Entry>& entries, const TopicSelector& sele
       continue;  // the store gives whole commits: runs before what was asked for
     if (selector.Matches(*feed.topic_name)) {
       if (entries[i].cold) {
-        const bool more = i + 1 < entries.size() && entries[i + 1].topic == entries[i].topic;
-        POSTROAD_ASSIGN(feed.run, cold.Find(feed, entries[i].topic, more));
+        const bool more = i + 1 < entries.size() && entries[i + 1].feed.topic == feed.topic;
+        POSTROAD_ASSIGN(feed.run, cold.Find(feed, more));
+      }
+      if (!feed.run) {
+        POSTROAD_ASSIGN(feed.topic_deleted, cold.Deleted(feed.topic));
       }
       const size_t size = feed.run ? feed.run->body.size() : 0;
       if (!read.runs.empty() && bytes + size > max_bytes) return true;

@@ -23,7 +23,6 @@ class Reader {
   class ColdRuns;
   struct Entry {
     FeedRun feed;
-    TopicId topic;      // of a cold one
     bool cold = false;  // its run is to be looked up in the store
   };
 

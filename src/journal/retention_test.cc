@@ -135,5 +135,29 @@ TEST(Retention, TrimsTheFeedOnceItsRunsAreGone) {
   EXPECT_EQ(feed->runs[0].position, FeedPosition(5));
 }
 
+TEST(Retention, AClockThatJumpsForwardAgesWhatIsThereAndNothingAfter) {
+  JournalOptions options;
+  TopicRule brief = RuleFor("t");
+  brief.retention_age = hours(1);
+  options.rules = TopicRules({brief});
+  JournalHouse house(options);
+  house.MustPost("t", {{"old"}});
+  house.clock.JumpWall(hours(2));
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(FirstOf(house, "t"), Offset(1));
+  house.MustPost("t", {{"new"}});
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(house.Ids("t", Offset(1)), (std::vector<std::string>{"new"}));
+  // Back again: times never fall along the log, so that it is kept longer, and never shorter.
+  house.clock.JumpWall(-hours(2));
+  house.MustPost("t", {{"newer"}});
+  house.clock.Advance(hours(1) + std::chrono::minutes(1));
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(house.Ids("t", Offset(1)), (std::vector<std::string>{"new", "newer"}));
+  house.clock.Advance(hours(2));
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  EXPECT_EQ(FirstOf(house, "t"), Offset(3));
+}
+
 }  // namespace
 }  // namespace postroad::journal

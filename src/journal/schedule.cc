@@ -16,7 +16,9 @@ using store::Table;
 constexpr size_t kDueEvents = 4096;
 constexpr size_t kDueBytes = 2 << 20;
 constexpr size_t kScanEvents = 64;
-constexpr size_t kCancelEvents = 1024;
+// Of what is changed in one commit (docs/semantics.md names the first), and of one page.
+constexpr size_t kChangeEvents = 10'000;
+constexpr size_t kPageBytes = 8 << 20;
 // Index entries that one page looks at when other conditions sort most of them out.
 constexpr size_t kPageScan = 100'000;
 
@@ -34,6 +36,14 @@ bool Matches(const ScheduledItem& item, const ScheduledQuery& query) {
          (query.id.empty() || item.event.id == query.id) &&
          (query.search_key.empty() ||
           std::ranges::find(item.search_keys, query.search_key) != item.search_keys.end());
+}
+
+// The event's record with this due time.
+Result<std::string> RecordDueAt(std::string_view record, Timestamp due) {
+  EventView event;
+  POSTROAD_TRY(ParseRecord(record, event));
+  event.deliver_at = due;
+  return EncodeRecord(event);
 }
 
 std::string PlaceOf(const ScheduledItem& item) {
@@ -178,8 +188,27 @@ Status Schedule::Change(std::string_view topic, std::string_view id, std::option
   return {};
 }
 
+Result<uint64_t> Schedule::Reschedule(ScheduledQuery& query, Timestamp due,
+                                      std::vector<Mutation>& mutations) {
+  query.limit = kChangeEvents;
+  POSTROAD_ASSIGN(Page page, Find(query));
+  uint64_t changed = 0;
+  for (ScheduledItem& item : page.items) {
+    // Among them those that an earlier commit of this call moved to where it looks later.
+    if (item.event.due == due) continue;
+    POSTROAD_ASSIGN(item.event.record, RecordDueAt(item.event.record, due));
+    Remove(item, mutations);
+    item.event.due = due;
+    Put(item, mutations);
+    ++changed;
+  }
+  added_ += changed;
+  query.after = page.next;
+  return changed;
+}
+
 Result<uint64_t> Schedule::Cancel(ScheduledQuery& query, std::vector<Mutation>& mutations) {
-  query.limit = kCancelEvents;
+  query.limit = kChangeEvents;
   POSTROAD_ASSIGN(const Page page, Find(query));
   for (const ScheduledItem& item : page.items) Remove(item, mutations);
   query.after = page.next;
@@ -240,6 +269,7 @@ Result<Schedule::Page> Schedule::Find(const ScheduledQuery& query) const {
   }
   const bool indexed = prefix != "d";
   Page page;
+  size_t bytes = 0;
   for (size_t looked = 0; looked < kPageScan;) {
     POSTROAD_ASSIGN(const std::vector<Entry> entries,
                     store_.Scan(Table::kSchedule, from, PrefixEnd(prefix), kScanEvents));
@@ -250,8 +280,9 @@ Result<Schedule::Page> Schedule::Find(const ScheduledQuery& query) const {
                       indexed ? Get(place) : DecodeScheduled(place, entry.value));
       page.next = PageToken(place);
       if (!item || !Matches(*item, query)) continue;
+      bytes += item->event.record.size();
       page.items.push_back(std::move(*item));
-      if (page.items.size() == query.limit) return page;
+      if (page.items.size() == query.limit || bytes >= kPageBytes) return page;
     }
     if (entries.size() < kScanEvents) {
       page.next.clear();
@@ -262,24 +293,49 @@ Result<Schedule::Page> Schedule::Find(const ScheduledQuery& query) const {
   return page;
 }
 
-// An id waits at most once a topic, so all that have it are looked at.
+// The first places of the events with this id, one more than the page takes, in order. An id waits
+// at most once a topic, and the index is by topic: all that have it are looked at.
+Result<std::vector<std::string>> Schedule::PlacesOfId(const ScheduledQuery& query) const {
+  const std::string prefix = ScheduleIdPrefix(query.id);
+  const std::string after =
+      query.after.empty() ? std::string() : ParsePageToken(query.after).value_or(std::string());
+  if (!query.after.empty() && after.empty()) {
+    return Invalid("page_token", "This is no page token of a list of events.");
+  }
+  std::vector<std::string> places;  // a heap: the last of them is in front
+  std::string from = prefix;
+  while (true) {
+    POSTROAD_ASSIGN(const std::vector<Entry> entries,
+                    store_.Scan(Table::kSchedule, from, PrefixEnd(prefix), kScanEvents));
+    for (const Entry& entry : entries) {
+      const auto topic = std::string_view(entry.key).substr(prefix.size());
+      if (!query.topic.empty() && topic != query.topic) continue;
+      if (entry.value <= after) continue;
+      places.push_back(entry.value);
+      std::ranges::push_heap(places);
+      if (places.size() <= query.limit + 1) continue;
+      std::ranges::pop_heap(places);
+      places.pop_back();
+    }
+    if (entries.size() < kScanEvents) break;
+    from = entries.back().key + '\0';
+  }
+  std::ranges::sort_heap(places);
+  return places;
+}
+
 Result<Schedule::Page> Schedule::FindById(const ScheduledQuery& query) const {
   Page page;
-  const std::string prefix = ScheduleIdPrefix(query.id);
-  POSTROAD_ASSIGN(const std::vector<Entry> entries,
-                  store_.Scan(Table::kSchedule, prefix, PrefixEnd(prefix), kPageScan));
-  for (const Entry& entry : entries) {
-    if (!query.topic.empty() && std::string_view(entry.key).substr(prefix.size()) != query.topic) {
-      continue;
+  POSTROAD_ASSIGN(const std::vector<std::string> places, PlacesOfId(query));
+  for (size_t i = 0, bytes = 0; i < places.size(); ++i) {
+    if (i == query.limit || bytes >= kPageBytes) {
+      page.next = PageToken(places[i - 1]);
+      return page;
     }
-    if (!query.after.empty() && PageToken(entry.value) <= query.after) continue;
-    POSTROAD_ASSIGN(std::optional<ScheduledItem> item, Get(entry.value));
-    if (item && Matches(*item, query)) page.items.push_back(std::move(*item));
-  }
-  std::ranges::sort(page.items, {}, PlaceOf);
-  if (page.items.size() > query.limit) {
-    page.items.resize(query.limit);
-    page.next = PageToken(PlaceOf(page.items.back()));
+    POSTROAD_ASSIGN(std::optional<ScheduledItem> item, Get(places[i]));
+    if (!item || !Matches(*item, query)) continue;
+    bytes += item->event.record.size();
+    page.items.push_back(std::move(*item));
   }
   return page;
 }

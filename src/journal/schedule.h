@@ -40,8 +40,10 @@ class Schedule {
   // NOT_FOUND if no such event waits.
   Status Change(std::string_view topic, std::string_view id, std::optional<Timestamp> due,
                 std::optional<std::string> record, std::vector<store::Mutation>& mutations);
-  // Removes what matches, as much as goes into one commit; `query.after` is moved on, and empty at
-  // the end. Returns how many.
+  // Gives what matches this due time, or removes it: as much as goes into one commit. `query.after`
+  // is moved on, and empty at the end. Returns how many are changed.
+  Result<uint64_t> Reschedule(ScheduledQuery& query, Timestamp due,
+                              std::vector<store::Mutation>& mutations);
   Result<uint64_t> Cancel(ScheduledQuery& query, std::vector<store::Mutation>& mutations);
 
   // To be called before the mutations are written.
@@ -63,6 +65,7 @@ class Schedule {
   };
   Result<Page> Find(const ScheduledQuery& query) const;
   Result<Page> FindById(const ScheduledQuery& query) const;
+  Result<std::vector<std::string>> PlacesOfId(const ScheduledQuery& query) const;
   Result<std::optional<ScheduledItem>> Get(std::string_view place) const;
   void Put(const ScheduledItem& item, std::vector<store::Mutation>& mutations);
   Status FindNextDue();

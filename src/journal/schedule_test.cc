@@ -1,6 +1,8 @@
 // Future-dated events: never early, once, over restarts; listed, changed, cancelled.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "journal/testing.h"
 
 namespace postroad::journal {
@@ -79,14 +81,17 @@ TEST(Schedule, SurvivesRestarts) {
 
 TEST(Schedule, TakesTheSameIdOnce) {
   JournalHouse house;
-  EXPECT_FALSE(PostFuture(house, "later", "a", minutes(5))->future_duplicate[0]);
-  EXPECT_TRUE(PostFuture(house, "later", "a", minutes(9))->future_duplicate[0]);
-  EXPECT_FALSE(PostFuture(house, "other", "a", minutes(9))->future_duplicate[0]);
+  EXPECT_FALSE(PostFuture(house, "later", "a", minutes(5))->future[0].duplicate);
+  const auto waits = PostFuture(house, "later", "a", minutes(9));
+  EXPECT_TRUE(waits->future[0].duplicate && !waits->future[0].first);
+  EXPECT_FALSE(PostFuture(house, "other", "a", minutes(9))->future[0].duplicate);
   house.clock.Advance(minutes(5));
   ASSERT_TRUE(Arrives(house, "later", {"a"}));
-  EXPECT_TRUE(PostFuture(house, "later", "a", minutes(5))->future_duplicate[0]) << "delivered";
+  const auto delivered = PostFuture(house, "later", "a", minutes(5));
+  EXPECT_TRUE(delivered->future[0].duplicate);
+  EXPECT_EQ(delivered->future[0].first, Offset(0));
   EXPECT_EQ(house.MustPost("later", {{"a"}}).stored, 0u);
-  ASSERT_FALSE(PostFuture(house, "later", "b", minutes(5))->future_duplicate[0]);
+  ASSERT_FALSE(PostFuture(house, "later", "b", minutes(5))->future[0].duplicate);
   house.clock.Advance(minutes(5));
   EXPECT_TRUE(Arrives(house, "later", {"a", "b"}));
 }
@@ -119,6 +124,22 @@ TEST(Schedule, AnEventThatWaitsIsKnownWhenPostedForNow) {
   EXPECT_EQ(house.MustPost("later", {{"c"}}).stored, 1u) << "cancelled";
 }
 
+TEST(Schedule, AnEventThatWaitsIsKnownWithoutADedupWindow) {
+  JournalOptions options;
+  options.rules = TopicRules(
+      {{.pattern = *TopicPattern::Parse("later", "pattern"), .dedup_window = Duration(0)}});
+  JournalHouse house(options);
+  ASSERT_TRUE(PostFuture(house, "later", "w", minutes(60)));
+  EXPECT_TRUE(PostFuture(house, "later", "w", minutes(60))->future[0].duplicate);
+  const ChunkResult result = house.MustPost("later", {{"w"}, {"x"}, {"x"}});
+  EXPECT_EQ(result.stored, 2u) << "x is not recognised";
+  ASSERT_EQ(result.duplicates.size(), 1u);
+  EXPECT_TRUE(result.duplicates[0].waits);
+  house.clock.Advance(minutes(60));
+  EXPECT_TRUE(Arrives(house, "later", {"x", "x", "w"}));
+  EXPECT_EQ(house.MustPost("later", {{"w"}}).stored, 1u) << "it waits no more";
+}
+
 TEST(Schedule, KnowsWhatIsPostedForNowInTheSameBatch) {
   JournalHouse house;
   Batch batch;
@@ -130,7 +151,10 @@ TEST(Schedule, KnowsWhatIsPostedForNowInTheSameBatch) {
   }
   const auto result = PostAndWait(*house.journal, std::move(batch));
   ASSERT_TRUE(result);
-  EXPECT_EQ(result->future_duplicate, (std::vector<bool>{true, false}));
+  ASSERT_EQ(result->future.size(), 2u);
+  EXPECT_TRUE(result->future[0].duplicate);
+  EXPECT_EQ(result->future[0].first, Offset(1));
+  EXPECT_FALSE(result->future[1].duplicate);
   EXPECT_EQ(ListedIds(house, {}).size(), 1u);
 }
 
@@ -184,6 +208,61 @@ TEST(Schedule, ChangesWhatWaits) {
   EXPECT_EQ(
       house.journal->ChangeScheduled("later", "a", house.clock.Now(), std::nullopt).error().code,
       ErrorCode::kNotFound);
+}
+
+TEST(Schedule, ReschedulesWhatMatches) {
+  JournalHouse house;
+  constexpr int kEvents = 12'000;  // of which a commit changes 10,000
+  Batch batch;
+  const auto at = [start = house.clock.Now()](Duration in) { return start + in; };
+  for (int i = 0; i < kEvents; ++i) {
+    const std::string id = "e" + std::to_string(i);
+    const std::string key = i % 2 == 0 ? "even" : "odd";
+    const Event event{.id = id, .deliver_at = at(minutes(5 + i)), .search_keys = {key}};
+    batch.future.push_back({"later", *event.deliver_at, EncodeRecord(ViewOf(event)), id, {key}});
+  }
+  ASSERT_TRUE(PostAndWait(*house.journal, std::move(batch)));
+  // To where it finds them again while it goes on.
+  EXPECT_EQ(*house.journal->Reschedule({.topic = "later"}, at(hours(150) + seconds(1))), 12'000u);
+  EXPECT_EQ(*house.journal->Reschedule({.topic = "later"}, at(hours(150) + seconds(1))), 0u)
+      << "are there";
+  EXPECT_EQ(*house.journal->Reschedule({.search_key = "even"}, at(hours(100))), 6'000u);
+  EXPECT_EQ(*house.journal->Reschedule({.topic = "other", .search_key = "odd"}, at(hours(1))), 0u);
+  EXPECT_EQ(*house.journal->Reschedule({.id = "e0"}, at(hours(1))), 1u);
+  EXPECT_EQ(house.journal->Reschedule({}, at(hours(1))).error().field, "query");
+  house.Reopen();
+  EXPECT_EQ(ListedIds(house, {.search_key = "even", .limit = 1000}).size(), 6'000u);
+  const auto first = house.journal->ListScheduled({.limit = 2})->events;
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0].due, at(hours(1)));
+  EventView event;
+  ASSERT_TRUE(ParseRecord(first[0].record, event));
+  EXPECT_EQ(event.deliver_at, at(hours(1))) << "as who reads it is told";
+  EXPECT_EQ(first[1].due, at(hours(100)));
+  house.clock.Advance(hours(100));
+  EXPECT_TRUE(Eventually([&] { return house.Ids("later").size() == 6'000; }));
+  EXPECT_EQ(house.Ids("later").front(), "e0");
+}
+
+TEST(Schedule, ListsEveryTopicOfAnId) {
+  JournalHouse house;
+  constexpr int kTopics = 300;
+  for (int i = 0; i < kTopics; ++i) {
+    ASSERT_TRUE(PostFuture(house, "user/" + std::to_string(i), "news", minutes(1 + i * 7 % 300)));
+  }
+  ScheduledQuery query{.id = "news", .limit = 7};
+  std::vector<Timestamp> dues;
+  do {
+    const auto page = house.journal->ListScheduled(query);
+    ASSERT_TRUE(page);
+    EXPECT_LE(page->events.size(), 7u);
+    for (const Scheduled& event : page->events) dues.push_back(event.due);
+    query.after = page->next;
+  } while (!query.after.empty());
+  EXPECT_EQ(dues.size(), size_t{kTopics});
+  EXPECT_TRUE(std::ranges::is_sorted(dues));
+  EXPECT_EQ(house.journal->ListScheduled({.id = "news", .after = "x"}).error().field, "page_token");
+  EXPECT_EQ(*house.journal->CancelScheduled({.id = "news"}), uint64_t{kTopics});
 }
 
 TEST(Schedule, CancelsWhatMatches) {

@@ -1,5 +1,6 @@
 // `postroad tail` and `postroad topics`.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "cli/shell.h"
 
@@ -130,6 +131,37 @@ TEST_F(TailTest, TopicsAreListedShownDeleted) {
   const Ended missing = shell_("$P topics show topics/one");
   EXPECT_EQ(missing.code, 4);
   EXPECT_THAT(missing.output, HasSubstr("topics/one"));
+}
+
+// A machine that went down, by another boot id that only the server sees.
+TEST_F(TailTest, WhatAMemoryTopicMayHaveLostInACrashIsSaid) {
+  const TempFolder folder;
+  const std::string boot_id = folder / "boot_id";
+  WriteFile(boot_id, "first\n");
+  const std::string mount = "mount --bind " + boot_id + " /proc/sys/kernel/random/boot_id";
+  std::vector<std::string> prefix = {"unshare", "--mount", "sh", "-c"};
+  if (geteuid() != 0) prefix.insert(prefix.begin() + 1, "--map-root-user");
+  std::vector<std::string> attempt = prefix;
+  attempt.push_back(mount);
+  if (RunProgram(attempt).code != 0) GTEST_SKIP() << "this user may not mount";
+  prefix.insert(prefix.end(), {mount + " && exec \"$@\"", "sh"});
+  ServerProcess server({.flags = {"--listen.grpc", "unix:" + (folder / "socket")},
+                        .config = "[[topics]]\npattern = \"memory\"\ndurability = \"memory\"\n",
+                        .prefix = prefix});
+  ASSERT_TRUE(server.ready());
+  const Shell shell(server.grpc());
+  shell.Out("printf '0\\n1\\n' | $P post memory");
+  const std::string tail =
+      "$P tail memory --no-follow --from cursor:" +
+      std::string(
+          shell.Json("$P tail memory --from offset:0 -n 1 --cursors").at("cursor").as_string());
+  server.KillAndRestart();
+  EXPECT_THAT(shell.Out(tail + " 2>&1"), Not(HasSubstr("epoch"))) << "the process alone died";
+  WriteFile(boot_id, "second\n");
+  server.KillAndRestart();
+  const std::string after = shell.Out(tail + " 2>&1");
+  EXPECT_THAT(after, HasSubstr("postroad: epoch changed from "));
+  EXPECT_THAT(after, HasSubstr("memory@0  0\n")) << "from the oldest that is left";
 }
 
 }  // namespace

@@ -43,6 +43,9 @@ TEST_F(ClientTest, A2FutureEventsAreListedChangedAndCancelled) {
   const auto changed = admin.ChangeScheduled("a", "later", due + std::chrono::hours(1));
   ASSERT_TRUE(changed) << changed.error().ToString();
   EXPECT_EQ(changed->deliver_at, due + std::chrono::hours(1));
+  EXPECT_EQ(*admin.Reschedule({.search_key = "k"}, due), 1u);
+  EXPECT_EQ(admin.ListScheduled()->items.at(0).deliver_at, due);
+  EXPECT_EQ(admin.Reschedule({}, due).error().field, "query");
   EXPECT_EQ(admin.CancelScheduled({}).error().field, "query");
   EXPECT_EQ(*admin.CancelScheduled({.search_key = "k"}), 1u);
   EXPECT_TRUE(admin.ListScheduled()->items.empty());

@@ -1,4 +1,4 @@
-// Reading from the real server: R1 to R8 of scenarios.md.
+// Reading from the real server: R1 to R10 of scenarios.md.
 #include "client/fixture.h"
 
 namespace postroad::testing {
@@ -184,6 +184,54 @@ TEST_F(ClientTest, R8StopFromTheHandlerLeavesTheCursorAfterItsEvent) {
   next.stop_at_end = true;
   ASSERT_TRUE(Start(client, next)->WaitFor(kPatience));
   EXPECT_EQ(rest.order(), (std::vector<std::string>{"2", "3", "4"}));
+}
+
+TEST_F(ClientTest, R9AReaderIsToldThatItsTopicWasDeletedAndReadsTheNewOne) {
+  const Client client = Connect();
+  auto publisher = NewPublisher(client);
+  PostNumbers(*publisher, "orders", 3);
+  Seen seen;
+  ReaderOptions options = ReadInto("orders", seen);
+  options.on_event = [&](const ReadEvent& read) -> Status {
+    seen.Add(std::to_string(read.offset().value()) + "=" + std::string(read.event().payload));
+    return {};
+  };
+  options.on_notice = [&](const ReadNotice& notice) {
+    if (const auto* epoch = std::get_if<EpochChangedNotice>(&notice)) {
+      EXPECT_NE(epoch->old_epoch, epoch->new_epoch);
+      seen.Add("epoch changed");
+    }
+  };
+  const auto reader = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return seen.size() == 3; }));
+  ASSERT_TRUE(Admin(client).DeleteTopic("orders"));
+  ASSERT_TRUE(Eventually([&] { return seen.size() == 4; }));
+  ASSERT_TRUE(publisher->Post({.topic = "orders", .payload = "new"}));
+  ASSERT_TRUE(Eventually([&] { return seen.size() == 5; }));
+  EXPECT_EQ(seen.order(),
+            (std::vector<std::string>{"0=0", "1=1", "2=2", "epoch changed", "0=new"}));
+}
+
+TEST_F(ClientTest, R10AReaderOfSeveralTopicsIsToldWhichEventsWentWithATopic) {
+  const Client client = Connect();
+  auto publisher = NewPublisher(client);
+  PostNumbers(*publisher, "orders/1", 3);
+  PostNumbers(*publisher, "orders/2", 1);
+  ASSERT_TRUE(Admin(client).DeleteTopic("orders/1"));
+  Seen seen;
+  std::vector<GapNotice> gaps;
+  ReaderOptions options = ReadInto("orders/*", seen);
+  options.stop_at_end = true;
+  options.on_notice = [&](const ReadNotice& notice) {
+    if (const auto* gap = std::get_if<GapNotice>(&notice)) gaps.push_back(*gap);
+  };
+  ASSERT_TRUE(Start(client, options)->WaitFor(kPatience));
+  EXPECT_EQ(seen.order(), Numbers(1));
+  ASSERT_EQ(gaps.size(), 1u);
+  EXPECT_EQ(gaps[0].topic, "orders/1");
+  EXPECT_EQ(gaps[0].first, 0u);
+  EXPECT_EQ(gaps[0].end, 3u);
+  EXPECT_EQ(gaps[0].reason, GapNotice::Reason::kTopicDeleted);
 }
 
 }  // namespace

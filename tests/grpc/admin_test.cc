@@ -209,6 +209,19 @@ TEST_F(AdminGrpc, Schedule) {
   Call(&Stub::ChangeScheduled, change);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
 
+  v1::RescheduleRequest all;
+  Call(&Stub::Reschedule, all);
+  EXPECT_EQ(View(status).field, "deliver_at");
+  all.mutable_deliver_at()->set_seconds(4'100'000'000);
+  Call(&Stub::Reschedule, all);
+  EXPECT_EQ(View(status).field, "topic");
+  all.set_search_key("customer-1");
+  EXPECT_EQ(Call(&Stub::Reschedule, all).changed(), 1u);
+  page = Call(&Stub::ListScheduled, v1::ListScheduledRequest());
+  ASSERT_EQ(page.events_size(), 2);
+  EXPECT_EQ(page.events(1).event().id(), "b");
+  EXPECT_EQ(page.events(1).event().deliver_at().seconds(), 4'100'000'000);
+
   v1::CancelScheduledRequest cancel;
   Call(&Stub::CancelScheduled, cancel);
   EXPECT_EQ(View(status).field, "topic");

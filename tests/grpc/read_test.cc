@@ -289,5 +289,28 @@ TEST_F(ReadGrpc, ReadersThatDoNotReadCostLittle) {
   for (auto& reading : readings) reading->Cancel();
 }
 
+TEST_F(ReadGrpc, SeveralTopicsAreFilteredAndReplacedLikeOne) {
+  v1::PostRequest request = Batch("a", {"a0", "a1"});
+  request.MergeFrom(Batch("b", {"b0", "b1"}));
+  for (int i = 0; i < request.events_size(); ++i) {
+    request.mutable_events(i)->set_type(i % 2 == 0 ? "even" : "odd");
+  }
+  MustPost(*stub, request);
+  for (const Strings& topics : {Strings{"a", "b"}, Strings{"*"}}) {
+    v1::ReadRequest read = FromBeginning(topics);
+    read.mutable_filter()->add_types("odd");
+    read.set_client_id("phone");
+    Reading older(*stub, read);
+    EXPECT_EQ(older.Ids(2), (Strings{"a=a1", "b=b1"}));
+    Reading newer(*stub, read);
+    EXPECT_EQ(newer.Ids(2), (Strings{"a=a1", "b=b1"}));
+    const grpc::Status replaced = older.Finish();
+    EXPECT_EQ(replaced.error_code(), grpc::StatusCode::ABORTED);
+    EXPECT_EQ(View(replaced).reason, "REPLACED");
+    MustPost(*stub, Batch("a", {"later" + topics[0]}));
+    newer.Cancel();
+  }
+}
+
 }  // namespace
 }  // namespace postroad::testing

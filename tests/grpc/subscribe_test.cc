@@ -436,5 +436,83 @@ TEST_F(SubscribeGrpc, ADrainEndsMembersWithAReason) {
   EXPECT_EQ(error.reason, "DRAINING");
 }
 
+TEST_F(SubscribeGrpc, NoMaxAttemptsIsOneMoreThanTheScheduleHas) {
+  MustPost(*stub, Batch("t", {"a"}));
+  v1::Join join = Create("s", {"t"});
+  for (int i = 0; i < 2; ++i) join.mutable_create()->add_retry_schedule()->set_nanos(1'000'000);
+  join.mutable_create()->set_max_attempts(0);
+  Membership member(*stub, join);
+  const auto joined = member.Joined();
+  ASSERT_TRUE(joined);
+  EXPECT_EQ(joined->settings().max_attempts(), 0u);
+  for (uint32_t attempt = 1; attempt <= 3; ++attempt) {
+    const auto got = member.Take(1);
+    ASSERT_EQ(got.size(), 1u);
+    EXPECT_EQ(got[0].attempt, attempt);
+    EXPECT_EQ(Info("s").dead_letters(), 0u);
+    v1::Settle settle;
+    settle.add_nacks()->set_delivery_id(got[0].delivery_id);
+    member.Settle(settle);
+  }
+  EXPECT_TRUE(Eventually([&] { return Info("s").dead_letters() == 1; }));
+  EXPECT_EQ(Info("s").floor(), 1u);
+}
+
+TEST_F(SubscribeGrpc, AnExtendedDeliveryIsKeptBeyondItsDeadline) {
+  MustPost(*stub, Batch("t", {"kept", "not"}));
+  v1::Join join = Create("s", {"t"});
+  join.mutable_create()->mutable_ack_deadline()->set_nanos(200'000'000);
+  join.mutable_create()->add_retry_schedule()->set_nanos(1'000'000);
+  join.mutable_create()->set_max_attempts(100);
+  Membership member(*stub, join);
+  ASSERT_TRUE(member.Joined());
+  // Until both came within one deadline: of a busy machine's first attempt one may have expired.
+  std::vector<Got> got = member.Take(2);
+  ASSERT_EQ(got.size(), 2u);
+  const Got kept = got[0];
+  v1::Settle settle;
+  auto* extend = settle.add_extends();
+  extend->set_delivery_id(kept.delivery_id);
+  extend->mutable_by()->set_seconds(3'600);
+  member.Settle(settle);
+  // The other one's deadline passes, twice; had this one's, it would have come again before.
+  for (int i = 0; i < 2; ++i) {
+    const auto again = member.Take(1);
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0].id, "not");
+  }
+  member.Ack({kept});
+  EXPECT_TRUE(Eventually([&] { return Info("s").floor() == 1; }));
+  EXPECT_TRUE(member.failures.empty());
+}
+
+TEST_F(SubscribeGrpc, AutoModeAcksOnlyWhatWasDeliveredBeforeTheIntervalBegan) {
+  using std::chrono::milliseconds;
+  v1::Join join = Create("s", {"t"});
+  join.set_commit_mode(v1::COMMIT_MODE_AUTO);
+  join.mutable_auto_interval()->set_nanos(200'000'000);
+  Membership member(*stub, join);
+  ASSERT_TRUE(member.Joined());
+  for (uint64_t i = 0; i < 3; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    MustPost(*stub, Batch("t", {std::to_string(i)}));
+    ASSERT_EQ(member.Take(1).size(), 1u);
+    ASSERT_TRUE(Eventually([&] { return Info("s").floor() == i + 1; }));
+    EXPECT_GE(std::chrono::steady_clock::now() - before, milliseconds(200)) << "a whole interval";
+  }
+  member.Cancel();
+  member.Finish();
+  // Who goes away within the interval has acked nothing of it.
+  MustPost(*stub, Batch("t", {"again"}));
+  join.mutable_auto_interval()->set_seconds(3'000);
+  for (int i = 0; i < 2; ++i) {
+    Membership brief(*stub, join);
+    ASSERT_TRUE(brief.Joined());
+    EXPECT_EQ(brief.TakeIds(1), (Strings{"again"}));
+    brief.Cancel();
+    brief.Finish();
+  }
+}
+
 }  // namespace
 }  // namespace postroad::testing

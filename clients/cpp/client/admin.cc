@@ -88,6 +88,18 @@ Status CheckWait(Duration wait) {
   return Invalid("wait", "must be from 1 ms to 1 h");
 }
 
+Status CheckConditions(const Admin::ScheduledQuery& query) {
+  if (!query.topic.empty() || !query.id.empty() || !query.search_key.empty()) return {};
+  return Invalid("query", "at least one condition is needed");
+}
+
+template <typename Request>
+void SetConditions(const Admin::ScheduledQuery& query, Request& request) {
+  request.set_topic(query.topic);
+  request.set_id(query.id);
+  request.set_search_key(query.search_key);
+}
+
 template <typename T, typename Response, typename Items>
 Page<T> ToPage(const Response& response, const Items& items) {
   Page<T> page;
@@ -192,9 +204,7 @@ Result<SubscriptionInfo> Admin::SeekSubscription(std::string_view name, Subscrip
 Result<Page<Event>> Admin::ListScheduled(const ScheduledQuery& query, std::string_view page,
                                          uint32_t page_size) {
   v1::ListScheduledRequest request;
-  request.set_topic(query.topic);
-  request.set_id(query.id);
-  request.set_search_key(query.search_key);
+  SetConditions(query, request);
   request.set_page_token(std::string(page));
   request.set_page_size(page_size);
   POSTROAD_ASSIGN(const auto response, impl_->Admin(&Stub::ListScheduled, request));
@@ -219,14 +229,19 @@ Result<Event> Admin::ChangeScheduled(std::string_view topic, std::string_view id
   return FromProto(response.event());
 }
 
+Result<uint64_t> Admin::Reschedule(const ScheduledQuery& query, Timestamp deliver_at) {
+  POSTROAD_TRY(CheckConditions(query));
+  v1::RescheduleRequest request;
+  SetConditions(query, request);
+  ToProto(deliver_at, request.mutable_deliver_at());
+  POSTROAD_ASSIGN(const auto response, impl_->Admin(&Stub::Reschedule, request));
+  return response.changed();
+}
+
 Result<uint64_t> Admin::CancelScheduled(const ScheduledQuery& query) {
-  if (query.topic.empty() && query.id.empty() && query.search_key.empty()) {
-    return Invalid("query", "at least one condition is needed");
-  }
+  POSTROAD_TRY(CheckConditions(query));
   v1::CancelScheduledRequest request;
-  request.set_topic(query.topic);
-  request.set_id(query.id);
-  request.set_search_key(query.search_key);
+  SetConditions(query, request);
   POSTROAD_ASSIGN(const auto response, impl_->Admin(&Stub::CancelScheduled, request));
   return response.cancelled();
 }

@@ -104,6 +104,7 @@ TEST(ReadResponseTest, ParsesWhatProtobufWrites) {
   gap->set_topic("orders");
   gap->set_first(3);
   gap->set_end(9);
+  gap->set_reason(v1::GAP_REASON_TOPIC_DELETED);
   auto* batch = response.add_batches();
   batch->set_topic("orders");
   batch->set_first_offset(9);
@@ -121,6 +122,7 @@ TEST(ReadResponseTest, ParsesWhatProtobufWrites) {
   ASSERT_TRUE(ParseReadResponse(bytes, raw));
   EXPECT_EQ(std::get<EpochChangedNotice>(raw.notices.at(0)).new_epoch, "b");
   EXPECT_EQ(std::get<GapNotice>(raw.notices.at(1)).end, 9u);
+  EXPECT_EQ(std::get<GapNotice>(raw.notices.at(1)).reason, GapNotice::Reason::kTopicDeleted);
   EXPECT_EQ(raw.cursor, "c");
   EXPECT_TRUE(raw.caught_up);
   RawEventBatch parsed;

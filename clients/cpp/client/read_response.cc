@@ -19,6 +19,7 @@ GapNotice ParseGap(std::string_view bytes) {
     if (field.number == 1) gap.topic = field.bytes;
     if (field.number == 2) gap.first = field.value;
     if (field.number == 3) gap.end = field.value;
+    if (field.number == 4 && field.value == 1) gap.reason = GapNotice::Reason::kTopicDeleted;
   }
   return gap;
 }

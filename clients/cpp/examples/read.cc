@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   };
   options.on_notice = [](const postroad::ReadNotice& notice) {
     if (const auto* gap = std::get_if<postroad::GapNotice>(&notice)) {
-      std::cerr << "gone by retention: " << gap->first << " to " << gap->end << "\n";
+      std::cerr << "gone: " << gap->topic << " " << gap->first << " to " << gap->end << "\n";
     }
   };
   auto reader = postroad::Reader::Start(*client, options);

@@ -122,6 +122,18 @@ Result<v1::ScheduledEvent> ChangeScheduled(Gateway& gateway, const Principal& ca
   return ToProto(changed);
 }
 
+Result<v1::RescheduleResponse> Reschedule(Gateway& gateway, const Principal& caller,
+                                          const v1::RescheduleRequest& request) {
+  if (!request.has_deliver_at()) return Invalid("deliver_at", "is needed: the new due time");
+  POSTROAD_ASSIGN(const Timestamp due, FromProto(request.deliver_at(), "deliver_at"));
+  const journal::ScheduledQuery query{
+      .topic = request.topic(), .id = request.id(), .search_key = request.search_key()};
+  v1::RescheduleResponse response;
+  POSTROAD_ASSIGN(const uint64_t changed, gateway.broker.Reschedule(caller, query, due));
+  response.set_changed(changed);
+  return response;
+}
+
 Result<v1::CancelScheduledResponse> CancelScheduled(Gateway& gateway, const Principal& caller,
                                                     const v1::CancelScheduledRequest& request) {
   const journal::ScheduledQuery query{
@@ -240,6 +252,7 @@ AdminService::AdminService(Gateway& gateway) : RawService(gateway, "postroad.v1.
   Add("SeekSubscription", SeekSubscription);
   Add("ListScheduled", ListScheduled);
   Add("ChangeScheduled", ChangeScheduled);
+  Add("Reschedule", Reschedule);
   Add("CancelScheduled", CancelScheduled);
   Add("ListDeadLetters", ListDeadLetters);
   Add("EditDeadLetter", EditDeadLetter);

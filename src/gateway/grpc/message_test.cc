@@ -42,6 +42,7 @@ TEST(ReadMessage, IsWhatProtobufReads) {
   broker::StreamBatch batch;
   batch.epoch_changed = broker::EpochChange{Epoch(1), Epoch(0xabc)};
   batch.gaps.push_back({.topic = "t", .first = 3, .end = 10});
+  batch.gaps.push_back({.topic = "u", .first = 0, .end = 1, .topic_deleted = true});
   broker::StreamRun part{.topic = std::make_shared<const std::string>("t"),
                          .first = Offset(10),
                          .count = 2,
@@ -60,6 +61,8 @@ TEST(ReadMessage, IsWhatProtobufReads) {
   EXPECT_EQ(message.gaps(0).topic(), "t");
   EXPECT_EQ(message.gaps(0).first(), 3u);
   EXPECT_EQ(message.gaps(0).end(), 10u);
+  EXPECT_EQ(message.gaps(0).reason(), v1::GAP_REASON_RETENTION);
+  EXPECT_EQ(message.gaps(1).reason(), v1::GAP_REASON_TOPIC_DELETED);
   const v1::EventBatch& events = message.batches(0);
   EXPECT_EQ(events.topic(), "t");
   EXPECT_EQ(events.first_offset(), 10u);

@@ -36,6 +36,7 @@ void PutGap(std::string& out, const broker::StreamGap& gap) {
   put::Text(body, 1, gap.topic);
   put::Number(body, 2, gap.first);
   put::Number(body, 3, gap.end);
+  if (gap.topic_deleted) put::Number(body, 4, v1::GAP_REASON_TOPIC_DELETED);
   put::Length(out, 2, body.size());
   out.append(body);
 }

@@ -53,7 +53,9 @@ class Admin {
   Result<Event> ChangeScheduled(std::string_view topic, std::string_view id,
                                 std::optional<Timestamp> deliver_at,
                                 const std::optional<Event>& contents = {});
-  // At least one condition; how many were cancelled.
+  // At least one condition; how many were changed, or cancelled. Up to 10,000 events (8 MiB) whole
+  // or not at all, more in several such steps, by due time.
+  Result<uint64_t> Reschedule(const ScheduledQuery& query, Timestamp deliver_at);
   Result<uint64_t> CancelScheduled(const ScheduledQuery& query);
 
   Result<Page<DeadLetterInfo>> ListDeadLetters(std::string_view subscription,
@@ -72,7 +74,8 @@ class Admin {
     Receipt receipt;
     bool timed_out = false;
   };
-  // Waits until every subscription has settled the event; 1 ms to 1 h.
+  // Waits until every subscription has settled the event; 1 ms to 1 h. Where none covers it there
+  // is nothing to wait for: the receipt names none, and is not settled.
   Result<AwaitedReceipt> AwaitReceipt(std::string_view topic, std::string_view event_id,
                                       Duration wait, std::optional<Offset> offset = {});
 
@@ -82,7 +85,7 @@ class Admin {
     bool timed_out = false;         // the receipts say what was known then
   };
   // Posts once (ids are made where they lack, and returned) and waits until every subscription has
-  // settled every event. 1 to 1,000 events; `wait` 1 ms to 1 h.
+  // settled every event, as AwaitReceipt does. 1 to 1,000 events; `wait` 1 ms to 1 h.
   Result<AwaitedPost> PostAndAwait(std::span<const Event> events, Duration wait);
 
   // Into a new directory on the server's machine (an absolute path); its bytes.

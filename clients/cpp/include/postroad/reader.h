@@ -56,14 +56,17 @@ class ReadEvent {
   const class CursorBook* book_ = nullptr;
 };
 
-// Retention took events before they could be read: [first, end) of the topic, in offsets; of the
-// feed if the topic is empty.
+// Events were gone before they could be read: [first, end) of the topic, in offsets; of the feed if
+// the topic is empty.
 struct GapNotice {
+  enum class Reason { kRetention, kTopicDeleted };  // taken by retention, gone with their topic
   std::string topic;
   uint64_t first = 0;
   uint64_t end = 0;
+  Reason reason = Reason::kRetention;
 };
-// The log is another incarnation than the cursor's; reading goes on from the oldest event kept.
+// The log is another incarnation than the cursor's (restored, lost its memory, or the topic was
+// deleted); reading goes on from the oldest event kept.
 struct EpochChangedNotice {
   std::string old_epoch;
   std::string new_epoch;

@@ -197,6 +197,17 @@ func (a *Admin) changeScheduled(ctx context.Context, request *pb.ChangeScheduled
 	return eventOf(r.GetEvent()), nil
 }
 
+// RescheduleAll gives all future-dated events that q picks, which must not be empty, this time, and
+// says how many had another one. Up to 10,000 events (8 MiB) are changed whole or not at all, more in
+// several such steps.
+func (a *Admin) RescheduleAll(ctx context.Context, q ScheduleQuery, deliverAt time.Time) (uint64, error) {
+	if q == (ScheduleQuery{}) {
+		return 0, invalid("query", "at least one condition is needed")
+	}
+	r, err := call(ctx, a, &pb.RescheduleRequest{Topic: q.Topic, Id: q.ID, SearchKey: q.SearchKey, DeliverAt: timeProto(deliverAt)}, pb.AdminClient.Reschedule)
+	return r.GetChanged(), err
+}
+
 // CancelScheduled cancels the future-dated events that q picks, which must not be empty, and says how
 // many there were.
 func (a *Admin) CancelScheduled(ctx context.Context, q ScheduleQuery) (uint64, error) {

@@ -40,7 +40,7 @@ func (m *Message) Cursor() string {
 // Notice is what a stream has to say besides events: *Gap, *EpochChanged or *CaughtUp.
 type Notice interface{ notice() }
 
-// Gap says that retention took events before they could be read. It is an error, too, as which
+// Gap says that events were gone before they could be read. It is an error, too, as which
 // Stream.Events gives it.
 type Gap struct {
 	// Topic is theirs; empty: of several topics, it is not known which.
@@ -48,6 +48,8 @@ type Gap struct {
 	// First is the first one lost, End the first one kept: offsets, or feed positions where Topic is
 	// empty.
 	First, End uint64
+	// TopicDeleted: they went with their topic; else retention took them.
+	TopicDeleted bool
 }
 
 // EpochChanged says that the log is another incarnation than the cursor's (restored from a backup, or
@@ -69,6 +71,9 @@ func (*CaughtUp) notice()     {}
 func (g *Gap) Error() string {
 	if g.Topic == "" {
 		return fmt.Sprintf("postroad: feed positions %d to %d were lost to retention", g.First, g.End-1)
+	}
+	if g.TopicDeleted {
+		return fmt.Sprintf("postroad: offsets %d to %d of topic %s went with it, as it was deleted", g.First, g.End-1, g.Topic)
 	}
 	return fmt.Sprintf("postroad: offsets %d to %d of topic %s were lost to retention", g.First, g.End-1, g.Topic)
 }

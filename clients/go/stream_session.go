@@ -202,6 +202,8 @@ func (f *fields) gap() *Gap {
 			g.First = inner.value
 		case 3:
 			g.End = inner.value
+		case 4:
+			g.TopicDeleted = inner.value == uint64(pb.GapReason_GAP_REASON_TOPIC_DELETED)
 		}
 	}
 	f.bad = f.bad || inner.bad

@@ -1261,6 +1261,121 @@ func (x *ChangeScheduledRequest) GetEvent() *Event {
 	return nil
 }
 
+type RescheduleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one; all that are set must hold.
+	Topic     string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Id        string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	SearchKey string `protobuf:"bytes,3,opt,name=search_key,json=searchKey,proto3" json:"search_key,omitempty"`
+	// Needed; at once if past.
+	DeliverAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=deliver_at,json=deliverAt,proto3" json:"deliver_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RescheduleRequest) Reset() {
+	*x = RescheduleRequest{}
+	mi := &file_postroad_v1_admin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RescheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RescheduleRequest) ProtoMessage() {}
+
+func (x *RescheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_admin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RescheduleRequest.ProtoReflect.Descriptor instead.
+func (*RescheduleRequest) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RescheduleRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *RescheduleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RescheduleRequest) GetSearchKey() string {
+	if x != nil {
+		return x.SearchKey
+	}
+	return ""
+}
+
+func (x *RescheduleRequest) GetDeliverAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliverAt
+	}
+	return nil
+}
+
+type RescheduleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many had another due time and have this one now.
+	Changed       uint64 `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RescheduleResponse) Reset() {
+	*x = RescheduleResponse{}
+	mi := &file_postroad_v1_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RescheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RescheduleResponse) ProtoMessage() {}
+
+func (x *RescheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RescheduleResponse.ProtoReflect.Descriptor instead.
+func (*RescheduleResponse) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RescheduleResponse) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
 type CancelScheduledRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At least one; all that are set must hold.
@@ -1273,7 +1388,7 @@ type CancelScheduledRequest struct {
 
 func (x *CancelScheduledRequest) Reset() {
 	*x = CancelScheduledRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[21]
+	mi := &file_postroad_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1400,7 @@ func (x *CancelScheduledRequest) String() string {
 func (*CancelScheduledRequest) ProtoMessage() {}
 
 func (x *CancelScheduledRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[21]
+	mi := &file_postroad_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1413,7 @@ func (x *CancelScheduledRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScheduledRequest.ProtoReflect.Descriptor instead.
 func (*CancelScheduledRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelScheduledRequest) GetTopic() string {
@@ -1331,7 +1446,7 @@ type CancelScheduledResponse struct {
 
 func (x *CancelScheduledResponse) Reset() {
 	*x = CancelScheduledResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[22]
+	mi := &file_postroad_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1458,7 @@ func (x *CancelScheduledResponse) String() string {
 func (*CancelScheduledResponse) ProtoMessage() {}
 
 func (x *CancelScheduledResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[22]
+	mi := &file_postroad_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1471,7 @@ func (x *CancelScheduledResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScheduledResponse.ProtoReflect.Descriptor instead.
 func (*CancelScheduledResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelScheduledResponse) GetCancelled() uint64 {
@@ -1383,7 +1498,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[23]
+	mi := &file_postroad_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1510,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[23]
+	mi := &file_postroad_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1523,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DeadLetter) GetId() uint64 {
@@ -1478,7 +1593,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[24]
+	mi := &file_postroad_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1490,7 +1605,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[24]
+	mi := &file_postroad_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1503,7 +1618,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Attempt) GetNumber() uint32 {
@@ -1538,7 +1653,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[25]
+	mi := &file_postroad_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1665,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[25]
+	mi := &file_postroad_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1678,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListDeadLettersRequest) GetSubscription() string {
@@ -1597,7 +1712,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[26]
+	mi := &file_postroad_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +1724,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[26]
+	mi := &file_postroad_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +1737,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
@@ -1651,7 +1766,7 @@ type EditDeadLetterRequest struct {
 
 func (x *EditDeadLetterRequest) Reset() {
 	*x = EditDeadLetterRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[27]
+	mi := &file_postroad_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1778,7 @@ func (x *EditDeadLetterRequest) String() string {
 func (*EditDeadLetterRequest) ProtoMessage() {}
 
 func (x *EditDeadLetterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[27]
+	mi := &file_postroad_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1791,7 @@ func (x *EditDeadLetterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditDeadLetterRequest.ProtoReflect.Descriptor instead.
 func (*EditDeadLetterRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *EditDeadLetterRequest) GetSubscription() string {
@@ -1711,7 +1826,7 @@ type ResendDeadLettersRequest struct {
 
 func (x *ResendDeadLettersRequest) Reset() {
 	*x = ResendDeadLettersRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[28]
+	mi := &file_postroad_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1838,7 @@ func (x *ResendDeadLettersRequest) String() string {
 func (*ResendDeadLettersRequest) ProtoMessage() {}
 
 func (x *ResendDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[28]
+	mi := &file_postroad_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1851,7 @@ func (x *ResendDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ResendDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ResendDeadLettersRequest) GetSubscription() string {
@@ -1762,7 +1877,7 @@ type ResendDeadLettersResponse struct {
 
 func (x *ResendDeadLettersResponse) Reset() {
 	*x = ResendDeadLettersResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[29]
+	mi := &file_postroad_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1889,7 @@ func (x *ResendDeadLettersResponse) String() string {
 func (*ResendDeadLettersResponse) ProtoMessage() {}
 
 func (x *ResendDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[29]
+	mi := &file_postroad_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1902,7 @@ func (x *ResendDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ResendDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResendDeadLettersResponse) GetResent() uint64 {
@@ -1808,7 +1923,7 @@ type DropDeadLettersRequest struct {
 
 func (x *DropDeadLettersRequest) Reset() {
 	*x = DropDeadLettersRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[30]
+	mi := &file_postroad_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +1935,7 @@ func (x *DropDeadLettersRequest) String() string {
 func (*DropDeadLettersRequest) ProtoMessage() {}
 
 func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[30]
+	mi := &file_postroad_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +1948,7 @@ func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DropDeadLettersRequest) GetSubscription() string {
@@ -1859,7 +1974,7 @@ type DropDeadLettersResponse struct {
 
 func (x *DropDeadLettersResponse) Reset() {
 	*x = DropDeadLettersResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[31]
+	mi := &file_postroad_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +1986,7 @@ func (x *DropDeadLettersResponse) String() string {
 func (*DropDeadLettersResponse) ProtoMessage() {}
 
 func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[31]
+	mi := &file_postroad_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +1999,7 @@ func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DropDeadLettersResponse) GetDropped() uint64 {
@@ -1906,7 +2021,7 @@ type GetReceiptRequest struct {
 
 func (x *GetReceiptRequest) Reset() {
 	*x = GetReceiptRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[32]
+	mi := &file_postroad_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2033,7 @@ func (x *GetReceiptRequest) String() string {
 func (*GetReceiptRequest) ProtoMessage() {}
 
 func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[32]
+	mi := &file_postroad_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2046,7 @@ func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{32}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetReceiptRequest) GetTopic() string {
@@ -1968,7 +2083,7 @@ type AwaitReceiptRequest struct {
 
 func (x *AwaitReceiptRequest) Reset() {
 	*x = AwaitReceiptRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[33]
+	mi := &file_postroad_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2095,7 @@ func (x *AwaitReceiptRequest) String() string {
 func (*AwaitReceiptRequest) ProtoMessage() {}
 
 func (x *AwaitReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[33]
+	mi := &file_postroad_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2108,7 @@ func (x *AwaitReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitReceiptRequest.ProtoReflect.Descriptor instead.
 func (*AwaitReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{33}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AwaitReceiptRequest) GetTopic() string {
@@ -2034,7 +2149,7 @@ type AwaitReceiptResponse struct {
 
 func (x *AwaitReceiptResponse) Reset() {
 	*x = AwaitReceiptResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	mi := &file_postroad_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2161,7 @@ func (x *AwaitReceiptResponse) String() string {
 func (*AwaitReceiptResponse) ProtoMessage() {}
 
 func (x *AwaitReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	mi := &file_postroad_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2174,7 @@ func (x *AwaitReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitReceiptResponse.ProtoReflect.Descriptor instead.
 func (*AwaitReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{34}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AwaitReceiptResponse) GetReceipt() *Receipt {
@@ -2086,7 +2201,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	mi := &file_postroad_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2213,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	mi := &file_postroad_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2226,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{35}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *BackupRequest) GetDirectory() string {
@@ -2130,7 +2245,7 @@ type BackupResponse struct {
 
 func (x *BackupResponse) Reset() {
 	*x = BackupResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	mi := &file_postroad_v1_admin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2257,7 @@ func (x *BackupResponse) String() string {
 func (*BackupResponse) ProtoMessage() {}
 
 func (x *BackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	mi := &file_postroad_v1_admin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2270,7 @@ func (x *BackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
 func (*BackupResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{36}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *BackupResponse) GetBytes() uint64 {
@@ -2173,7 +2288,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[37]
+	mi := &file_postroad_v1_admin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2300,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[37]
+	mi := &file_postroad_v1_admin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2313,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{37}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{39}
 }
 
 type Stats struct {
@@ -2207,8 +2322,9 @@ type Stats struct {
 	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	DiskBytes     uint64                 `protobuf:"varint,3,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	FreeDiskBytes uint64                 `protobuf:"varint,4,opt,name=free_disk_bytes,json=freeDiskBytes,proto3" json:"free_disk_bytes,omitempty"`
-	Topics        uint64                 `protobuf:"varint,5,opt,name=topics,proto3" json:"topics,omitempty"`
-	Subscriptions uint64                 `protobuf:"varint,6,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	// As the storage engine estimates it: topics made and deleted of late may count wrong.
+	Topics        uint64 `protobuf:"varint,5,opt,name=topics,proto3" json:"topics,omitempty"`
+	Subscriptions uint64 `protobuf:"varint,6,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	// The feed's oldest position kept, and its next.
 	FeedFirst uint64                 `protobuf:"varint,7,opt,name=feed_first,json=feedFirst,proto3" json:"feed_first,omitempty"`
 	FeedNext  uint64                 `protobuf:"varint,8,opt,name=feed_next,json=feedNext,proto3" json:"feed_next,omitempty"`
@@ -2221,7 +2337,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[38]
+	mi := &file_postroad_v1_admin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2349,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[38]
+	mi := &file_postroad_v1_admin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2362,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{38}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Stats) GetVersion() string {
@@ -2412,7 +2528,16 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x129\n" +
 	"\n" +
 	"deliver_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tdeliverAt\x12(\n" +
-	"\x05event\x18\x04 \x01(\v2\x12.postroad.v1.EventR\x05event\"]\n" +
+	"\x05event\x18\x04 \x01(\v2\x12.postroad.v1.EventR\x05event\"\x93\x01\n" +
+	"\x11RescheduleRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"search_key\x18\x03 \x01(\tR\tsearchKey\x129\n" +
+	"\n" +
+	"deliver_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tdeliverAt\".\n" +
+	"\x12RescheduleResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\x04R\achanged\"]\n" +
 	"\x16CancelScheduledRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1d\n" +
@@ -2493,7 +2618,7 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	" \x03(\v2\x1f.postroad.v1.Stats.DetailsEntryR\adetails\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x9f\r\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xee\r\n" +
 	"\x05Admin\x12M\n" +
 	"\n" +
 	"ListTopics\x12\x1e.postroad.v1.ListTopicsRequest\x1a\x1f.postroad.v1.ListTopicsResponse\x12<\n" +
@@ -2506,7 +2631,9 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	"\x11ListSubscriptions\x12%.postroad.v1.ListSubscriptionsRequest\x1a&.postroad.v1.ListSubscriptionsResponse\x12S\n" +
 	"\x10SeekSubscription\x12$.postroad.v1.SeekSubscriptionRequest\x1a\x19.postroad.v1.Subscription\x12V\n" +
 	"\rListScheduled\x12!.postroad.v1.ListScheduledRequest\x1a\".postroad.v1.ListScheduledResponse\x12S\n" +
-	"\x0fChangeScheduled\x12#.postroad.v1.ChangeScheduledRequest\x1a\x1b.postroad.v1.ScheduledEvent\x12\\\n" +
+	"\x0fChangeScheduled\x12#.postroad.v1.ChangeScheduledRequest\x1a\x1b.postroad.v1.ScheduledEvent\x12M\n" +
+	"\n" +
+	"Reschedule\x12\x1e.postroad.v1.RescheduleRequest\x1a\x1f.postroad.v1.RescheduleResponse\x12\\\n" +
 	"\x0fCancelScheduled\x12#.postroad.v1.CancelScheduledRequest\x1a$.postroad.v1.CancelScheduledResponse\x12\\\n" +
 	"\x0fListDeadLetters\x12#.postroad.v1.ListDeadLettersRequest\x1a$.postroad.v1.ListDeadLettersResponse\x12M\n" +
 	"\x0eEditDeadLetter\x12\".postroad.v1.EditDeadLetterRequest\x1a\x17.postroad.v1.DeadLetter\x12b\n" +
@@ -2530,7 +2657,7 @@ func file_postroad_v1_admin_proto_rawDescGZIP() []byte {
 	return file_postroad_v1_admin_proto_rawDescData
 }
 
-var file_postroad_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_postroad_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_postroad_v1_admin_proto_goTypes = []any{
 	(*TopicRuleSettings)(nil),          // 0: postroad.v1.TopicRuleSettings
 	(*Topic)(nil),                      // 1: postroad.v1.Topic
@@ -2553,108 +2680,113 @@ var file_postroad_v1_admin_proto_goTypes = []any{
 	(*ListScheduledRequest)(nil),       // 18: postroad.v1.ListScheduledRequest
 	(*ListScheduledResponse)(nil),      // 19: postroad.v1.ListScheduledResponse
 	(*ChangeScheduledRequest)(nil),     // 20: postroad.v1.ChangeScheduledRequest
-	(*CancelScheduledRequest)(nil),     // 21: postroad.v1.CancelScheduledRequest
-	(*CancelScheduledResponse)(nil),    // 22: postroad.v1.CancelScheduledResponse
-	(*DeadLetter)(nil),                 // 23: postroad.v1.DeadLetter
-	(*Attempt)(nil),                    // 24: postroad.v1.Attempt
-	(*ListDeadLettersRequest)(nil),     // 25: postroad.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 26: postroad.v1.ListDeadLettersResponse
-	(*EditDeadLetterRequest)(nil),      // 27: postroad.v1.EditDeadLetterRequest
-	(*ResendDeadLettersRequest)(nil),   // 28: postroad.v1.ResendDeadLettersRequest
-	(*ResendDeadLettersResponse)(nil),  // 29: postroad.v1.ResendDeadLettersResponse
-	(*DropDeadLettersRequest)(nil),     // 30: postroad.v1.DropDeadLettersRequest
-	(*DropDeadLettersResponse)(nil),    // 31: postroad.v1.DropDeadLettersResponse
-	(*GetReceiptRequest)(nil),          // 32: postroad.v1.GetReceiptRequest
-	(*AwaitReceiptRequest)(nil),        // 33: postroad.v1.AwaitReceiptRequest
-	(*AwaitReceiptResponse)(nil),       // 34: postroad.v1.AwaitReceiptResponse
-	(*BackupRequest)(nil),              // 35: postroad.v1.BackupRequest
-	(*BackupResponse)(nil),             // 36: postroad.v1.BackupResponse
-	(*GetStatsRequest)(nil),            // 37: postroad.v1.GetStatsRequest
-	(*Stats)(nil),                      // 38: postroad.v1.Stats
-	nil,                                // 39: postroad.v1.Stats.DetailsEntry
-	(Durability)(0),                    // 40: postroad.v1.Durability
-	(*durationpb.Duration)(nil),        // 41: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
-	(*SubscriptionSettings)(nil),       // 43: postroad.v1.SubscriptionSettings
-	(StartPosition)(0),                 // 44: postroad.v1.StartPosition
-	(*Event)(nil),                      // 45: postroad.v1.Event
-	(*Receipt)(nil),                    // 46: postroad.v1.Receipt
+	(*RescheduleRequest)(nil),          // 21: postroad.v1.RescheduleRequest
+	(*RescheduleResponse)(nil),         // 22: postroad.v1.RescheduleResponse
+	(*CancelScheduledRequest)(nil),     // 23: postroad.v1.CancelScheduledRequest
+	(*CancelScheduledResponse)(nil),    // 24: postroad.v1.CancelScheduledResponse
+	(*DeadLetter)(nil),                 // 25: postroad.v1.DeadLetter
+	(*Attempt)(nil),                    // 26: postroad.v1.Attempt
+	(*ListDeadLettersRequest)(nil),     // 27: postroad.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 28: postroad.v1.ListDeadLettersResponse
+	(*EditDeadLetterRequest)(nil),      // 29: postroad.v1.EditDeadLetterRequest
+	(*ResendDeadLettersRequest)(nil),   // 30: postroad.v1.ResendDeadLettersRequest
+	(*ResendDeadLettersResponse)(nil),  // 31: postroad.v1.ResendDeadLettersResponse
+	(*DropDeadLettersRequest)(nil),     // 32: postroad.v1.DropDeadLettersRequest
+	(*DropDeadLettersResponse)(nil),    // 33: postroad.v1.DropDeadLettersResponse
+	(*GetReceiptRequest)(nil),          // 34: postroad.v1.GetReceiptRequest
+	(*AwaitReceiptRequest)(nil),        // 35: postroad.v1.AwaitReceiptRequest
+	(*AwaitReceiptResponse)(nil),       // 36: postroad.v1.AwaitReceiptResponse
+	(*BackupRequest)(nil),              // 37: postroad.v1.BackupRequest
+	(*BackupResponse)(nil),             // 38: postroad.v1.BackupResponse
+	(*GetStatsRequest)(nil),            // 39: postroad.v1.GetStatsRequest
+	(*Stats)(nil),                      // 40: postroad.v1.Stats
+	nil,                                // 41: postroad.v1.Stats.DetailsEntry
+	(Durability)(0),                    // 42: postroad.v1.Durability
+	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
+	(*SubscriptionSettings)(nil),       // 45: postroad.v1.SubscriptionSettings
+	(StartPosition)(0),                 // 46: postroad.v1.StartPosition
+	(*Event)(nil),                      // 47: postroad.v1.Event
+	(*Receipt)(nil),                    // 48: postroad.v1.Receipt
 }
 var file_postroad_v1_admin_proto_depIdxs = []int32{
-	40, // 0: postroad.v1.TopicRuleSettings.durability:type_name -> postroad.v1.Durability
-	41, // 1: postroad.v1.TopicRuleSettings.retention_age:type_name -> google.protobuf.Duration
-	41, // 2: postroad.v1.TopicRuleSettings.dedup_window:type_name -> google.protobuf.Duration
-	42, // 3: postroad.v1.Topic.created:type_name -> google.protobuf.Timestamp
+	42, // 0: postroad.v1.TopicRuleSettings.durability:type_name -> postroad.v1.Durability
+	43, // 1: postroad.v1.TopicRuleSettings.retention_age:type_name -> google.protobuf.Duration
+	43, // 2: postroad.v1.TopicRuleSettings.dedup_window:type_name -> google.protobuf.Duration
+	44, // 3: postroad.v1.Topic.created:type_name -> google.protobuf.Timestamp
 	0,  // 4: postroad.v1.Topic.settings:type_name -> postroad.v1.TopicRuleSettings
 	1,  // 5: postroad.v1.ListTopicsResponse.topics:type_name -> postroad.v1.Topic
-	43, // 6: postroad.v1.Subscription.settings:type_name -> postroad.v1.SubscriptionSettings
-	42, // 7: postroad.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	45, // 6: postroad.v1.Subscription.settings:type_name -> postroad.v1.SubscriptionSettings
+	44, // 7: postroad.v1.Subscription.created:type_name -> google.protobuf.Timestamp
 	8,  // 8: postroad.v1.Subscription.members:type_name -> postroad.v1.Member
-	42, // 9: postroad.v1.Member.joined:type_name -> google.protobuf.Timestamp
-	43, // 10: postroad.v1.CreateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
-	43, // 11: postroad.v1.UpdateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
+	44, // 9: postroad.v1.Member.joined:type_name -> google.protobuf.Timestamp
+	45, // 10: postroad.v1.CreateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
+	45, // 11: postroad.v1.UpdateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
 	7,  // 12: postroad.v1.ListSubscriptionsResponse.subscriptions:type_name -> postroad.v1.Subscription
-	44, // 13: postroad.v1.SeekSubscriptionRequest.start:type_name -> postroad.v1.StartPosition
-	42, // 14: postroad.v1.SeekSubscriptionRequest.time:type_name -> google.protobuf.Timestamp
-	45, // 15: postroad.v1.ScheduledEvent.event:type_name -> postroad.v1.Event
+	46, // 13: postroad.v1.SeekSubscriptionRequest.start:type_name -> postroad.v1.StartPosition
+	44, // 14: postroad.v1.SeekSubscriptionRequest.time:type_name -> google.protobuf.Timestamp
+	47, // 15: postroad.v1.ScheduledEvent.event:type_name -> postroad.v1.Event
 	17, // 16: postroad.v1.ListScheduledResponse.events:type_name -> postroad.v1.ScheduledEvent
-	42, // 17: postroad.v1.ChangeScheduledRequest.deliver_at:type_name -> google.protobuf.Timestamp
-	45, // 18: postroad.v1.ChangeScheduledRequest.event:type_name -> postroad.v1.Event
-	45, // 19: postroad.v1.DeadLetter.event:type_name -> postroad.v1.Event
-	42, // 20: postroad.v1.DeadLetter.died:type_name -> google.protobuf.Timestamp
-	24, // 21: postroad.v1.DeadLetter.attempts:type_name -> postroad.v1.Attempt
-	42, // 22: postroad.v1.Attempt.time:type_name -> google.protobuf.Timestamp
-	23, // 23: postroad.v1.ListDeadLettersResponse.dead_letters:type_name -> postroad.v1.DeadLetter
-	45, // 24: postroad.v1.EditDeadLetterRequest.event:type_name -> postroad.v1.Event
-	41, // 25: postroad.v1.AwaitReceiptRequest.timeout:type_name -> google.protobuf.Duration
-	46, // 26: postroad.v1.AwaitReceiptResponse.receipt:type_name -> postroad.v1.Receipt
-	42, // 27: postroad.v1.Stats.started:type_name -> google.protobuf.Timestamp
-	39, // 28: postroad.v1.Stats.details:type_name -> postroad.v1.Stats.DetailsEntry
-	2,  // 29: postroad.v1.Admin.ListTopics:input_type -> postroad.v1.ListTopicsRequest
-	4,  // 30: postroad.v1.Admin.GetTopic:input_type -> postroad.v1.GetTopicRequest
-	5,  // 31: postroad.v1.Admin.DeleteTopic:input_type -> postroad.v1.DeleteTopicRequest
-	9,  // 32: postroad.v1.Admin.CreateSubscription:input_type -> postroad.v1.CreateSubscriptionRequest
-	10, // 33: postroad.v1.Admin.UpdateSubscription:input_type -> postroad.v1.UpdateSubscriptionRequest
-	11, // 34: postroad.v1.Admin.DeleteSubscription:input_type -> postroad.v1.DeleteSubscriptionRequest
-	13, // 35: postroad.v1.Admin.GetSubscription:input_type -> postroad.v1.GetSubscriptionRequest
-	14, // 36: postroad.v1.Admin.ListSubscriptions:input_type -> postroad.v1.ListSubscriptionsRequest
-	16, // 37: postroad.v1.Admin.SeekSubscription:input_type -> postroad.v1.SeekSubscriptionRequest
-	18, // 38: postroad.v1.Admin.ListScheduled:input_type -> postroad.v1.ListScheduledRequest
-	20, // 39: postroad.v1.Admin.ChangeScheduled:input_type -> postroad.v1.ChangeScheduledRequest
-	21, // 40: postroad.v1.Admin.CancelScheduled:input_type -> postroad.v1.CancelScheduledRequest
-	25, // 41: postroad.v1.Admin.ListDeadLetters:input_type -> postroad.v1.ListDeadLettersRequest
-	27, // 42: postroad.v1.Admin.EditDeadLetter:input_type -> postroad.v1.EditDeadLetterRequest
-	28, // 43: postroad.v1.Admin.ResendDeadLetters:input_type -> postroad.v1.ResendDeadLettersRequest
-	30, // 44: postroad.v1.Admin.DropDeadLetters:input_type -> postroad.v1.DropDeadLettersRequest
-	32, // 45: postroad.v1.Admin.GetReceipt:input_type -> postroad.v1.GetReceiptRequest
-	33, // 46: postroad.v1.Admin.AwaitReceipt:input_type -> postroad.v1.AwaitReceiptRequest
-	35, // 47: postroad.v1.Admin.Backup:input_type -> postroad.v1.BackupRequest
-	37, // 48: postroad.v1.Admin.GetStats:input_type -> postroad.v1.GetStatsRequest
-	3,  // 49: postroad.v1.Admin.ListTopics:output_type -> postroad.v1.ListTopicsResponse
-	1,  // 50: postroad.v1.Admin.GetTopic:output_type -> postroad.v1.Topic
-	6,  // 51: postroad.v1.Admin.DeleteTopic:output_type -> postroad.v1.DeleteTopicResponse
-	7,  // 52: postroad.v1.Admin.CreateSubscription:output_type -> postroad.v1.Subscription
-	7,  // 53: postroad.v1.Admin.UpdateSubscription:output_type -> postroad.v1.Subscription
-	12, // 54: postroad.v1.Admin.DeleteSubscription:output_type -> postroad.v1.DeleteSubscriptionResponse
-	7,  // 55: postroad.v1.Admin.GetSubscription:output_type -> postroad.v1.Subscription
-	15, // 56: postroad.v1.Admin.ListSubscriptions:output_type -> postroad.v1.ListSubscriptionsResponse
-	7,  // 57: postroad.v1.Admin.SeekSubscription:output_type -> postroad.v1.Subscription
-	19, // 58: postroad.v1.Admin.ListScheduled:output_type -> postroad.v1.ListScheduledResponse
-	17, // 59: postroad.v1.Admin.ChangeScheduled:output_type -> postroad.v1.ScheduledEvent
-	22, // 60: postroad.v1.Admin.CancelScheduled:output_type -> postroad.v1.CancelScheduledResponse
-	26, // 61: postroad.v1.Admin.ListDeadLetters:output_type -> postroad.v1.ListDeadLettersResponse
-	23, // 62: postroad.v1.Admin.EditDeadLetter:output_type -> postroad.v1.DeadLetter
-	29, // 63: postroad.v1.Admin.ResendDeadLetters:output_type -> postroad.v1.ResendDeadLettersResponse
-	31, // 64: postroad.v1.Admin.DropDeadLetters:output_type -> postroad.v1.DropDeadLettersResponse
-	46, // 65: postroad.v1.Admin.GetReceipt:output_type -> postroad.v1.Receipt
-	34, // 66: postroad.v1.Admin.AwaitReceipt:output_type -> postroad.v1.AwaitReceiptResponse
-	36, // 67: postroad.v1.Admin.Backup:output_type -> postroad.v1.BackupResponse
-	38, // 68: postroad.v1.Admin.GetStats:output_type -> postroad.v1.Stats
-	49, // [49:69] is the sub-list for method output_type
-	29, // [29:49] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	44, // 17: postroad.v1.ChangeScheduledRequest.deliver_at:type_name -> google.protobuf.Timestamp
+	47, // 18: postroad.v1.ChangeScheduledRequest.event:type_name -> postroad.v1.Event
+	44, // 19: postroad.v1.RescheduleRequest.deliver_at:type_name -> google.protobuf.Timestamp
+	47, // 20: postroad.v1.DeadLetter.event:type_name -> postroad.v1.Event
+	44, // 21: postroad.v1.DeadLetter.died:type_name -> google.protobuf.Timestamp
+	26, // 22: postroad.v1.DeadLetter.attempts:type_name -> postroad.v1.Attempt
+	44, // 23: postroad.v1.Attempt.time:type_name -> google.protobuf.Timestamp
+	25, // 24: postroad.v1.ListDeadLettersResponse.dead_letters:type_name -> postroad.v1.DeadLetter
+	47, // 25: postroad.v1.EditDeadLetterRequest.event:type_name -> postroad.v1.Event
+	43, // 26: postroad.v1.AwaitReceiptRequest.timeout:type_name -> google.protobuf.Duration
+	48, // 27: postroad.v1.AwaitReceiptResponse.receipt:type_name -> postroad.v1.Receipt
+	44, // 28: postroad.v1.Stats.started:type_name -> google.protobuf.Timestamp
+	41, // 29: postroad.v1.Stats.details:type_name -> postroad.v1.Stats.DetailsEntry
+	2,  // 30: postroad.v1.Admin.ListTopics:input_type -> postroad.v1.ListTopicsRequest
+	4,  // 31: postroad.v1.Admin.GetTopic:input_type -> postroad.v1.GetTopicRequest
+	5,  // 32: postroad.v1.Admin.DeleteTopic:input_type -> postroad.v1.DeleteTopicRequest
+	9,  // 33: postroad.v1.Admin.CreateSubscription:input_type -> postroad.v1.CreateSubscriptionRequest
+	10, // 34: postroad.v1.Admin.UpdateSubscription:input_type -> postroad.v1.UpdateSubscriptionRequest
+	11, // 35: postroad.v1.Admin.DeleteSubscription:input_type -> postroad.v1.DeleteSubscriptionRequest
+	13, // 36: postroad.v1.Admin.GetSubscription:input_type -> postroad.v1.GetSubscriptionRequest
+	14, // 37: postroad.v1.Admin.ListSubscriptions:input_type -> postroad.v1.ListSubscriptionsRequest
+	16, // 38: postroad.v1.Admin.SeekSubscription:input_type -> postroad.v1.SeekSubscriptionRequest
+	18, // 39: postroad.v1.Admin.ListScheduled:input_type -> postroad.v1.ListScheduledRequest
+	20, // 40: postroad.v1.Admin.ChangeScheduled:input_type -> postroad.v1.ChangeScheduledRequest
+	21, // 41: postroad.v1.Admin.Reschedule:input_type -> postroad.v1.RescheduleRequest
+	23, // 42: postroad.v1.Admin.CancelScheduled:input_type -> postroad.v1.CancelScheduledRequest
+	27, // 43: postroad.v1.Admin.ListDeadLetters:input_type -> postroad.v1.ListDeadLettersRequest
+	29, // 44: postroad.v1.Admin.EditDeadLetter:input_type -> postroad.v1.EditDeadLetterRequest
+	30, // 45: postroad.v1.Admin.ResendDeadLetters:input_type -> postroad.v1.ResendDeadLettersRequest
+	32, // 46: postroad.v1.Admin.DropDeadLetters:input_type -> postroad.v1.DropDeadLettersRequest
+	34, // 47: postroad.v1.Admin.GetReceipt:input_type -> postroad.v1.GetReceiptRequest
+	35, // 48: postroad.v1.Admin.AwaitReceipt:input_type -> postroad.v1.AwaitReceiptRequest
+	37, // 49: postroad.v1.Admin.Backup:input_type -> postroad.v1.BackupRequest
+	39, // 50: postroad.v1.Admin.GetStats:input_type -> postroad.v1.GetStatsRequest
+	3,  // 51: postroad.v1.Admin.ListTopics:output_type -> postroad.v1.ListTopicsResponse
+	1,  // 52: postroad.v1.Admin.GetTopic:output_type -> postroad.v1.Topic
+	6,  // 53: postroad.v1.Admin.DeleteTopic:output_type -> postroad.v1.DeleteTopicResponse
+	7,  // 54: postroad.v1.Admin.CreateSubscription:output_type -> postroad.v1.Subscription
+	7,  // 55: postroad.v1.Admin.UpdateSubscription:output_type -> postroad.v1.Subscription
+	12, // 56: postroad.v1.Admin.DeleteSubscription:output_type -> postroad.v1.DeleteSubscriptionResponse
+	7,  // 57: postroad.v1.Admin.GetSubscription:output_type -> postroad.v1.Subscription
+	15, // 58: postroad.v1.Admin.ListSubscriptions:output_type -> postroad.v1.ListSubscriptionsResponse
+	7,  // 59: postroad.v1.Admin.SeekSubscription:output_type -> postroad.v1.Subscription
+	19, // 60: postroad.v1.Admin.ListScheduled:output_type -> postroad.v1.ListScheduledResponse
+	17, // 61: postroad.v1.Admin.ChangeScheduled:output_type -> postroad.v1.ScheduledEvent
+	22, // 62: postroad.v1.Admin.Reschedule:output_type -> postroad.v1.RescheduleResponse
+	24, // 63: postroad.v1.Admin.CancelScheduled:output_type -> postroad.v1.CancelScheduledResponse
+	28, // 64: postroad.v1.Admin.ListDeadLetters:output_type -> postroad.v1.ListDeadLettersResponse
+	25, // 65: postroad.v1.Admin.EditDeadLetter:output_type -> postroad.v1.DeadLetter
+	31, // 66: postroad.v1.Admin.ResendDeadLetters:output_type -> postroad.v1.ResendDeadLettersResponse
+	33, // 67: postroad.v1.Admin.DropDeadLetters:output_type -> postroad.v1.DropDeadLettersResponse
+	48, // 68: postroad.v1.Admin.GetReceipt:output_type -> postroad.v1.Receipt
+	36, // 69: postroad.v1.Admin.AwaitReceipt:output_type -> postroad.v1.AwaitReceiptResponse
+	38, // 70: postroad.v1.Admin.Backup:output_type -> postroad.v1.BackupResponse
+	40, // 71: postroad.v1.Admin.GetStats:output_type -> postroad.v1.Stats
+	51, // [51:72] is the sub-list for method output_type
+	30, // [30:51] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_postroad_v1_admin_proto_init() }
@@ -2663,17 +2795,17 @@ func file_postroad_v1_admin_proto_init() {
 		return
 	}
 	file_postroad_v1_postroad_proto_init()
-	file_postroad_v1_admin_proto_msgTypes[28].OneofWrappers = []any{}
 	file_postroad_v1_admin_proto_msgTypes[30].OneofWrappers = []any{}
 	file_postroad_v1_admin_proto_msgTypes[32].OneofWrappers = []any{}
-	file_postroad_v1_admin_proto_msgTypes[33].OneofWrappers = []any{}
+	file_postroad_v1_admin_proto_msgTypes[34].OneofWrappers = []any{}
+	file_postroad_v1_admin_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postroad_v1_admin_proto_rawDesc), len(file_postroad_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

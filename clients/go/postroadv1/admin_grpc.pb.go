@@ -33,6 +33,7 @@ const (
 	Admin_SeekSubscription_FullMethodName   = "/postroad.v1.Admin/SeekSubscription"
 	Admin_ListScheduled_FullMethodName      = "/postroad.v1.Admin/ListScheduled"
 	Admin_ChangeScheduled_FullMethodName    = "/postroad.v1.Admin/ChangeScheduled"
+	Admin_Reschedule_FullMethodName         = "/postroad.v1.Admin/Reschedule"
 	Admin_CancelScheduled_FullMethodName    = "/postroad.v1.Admin/CancelScheduled"
 	Admin_ListDeadLetters_FullMethodName    = "/postroad.v1.Admin/ListDeadLetters"
 	Admin_EditDeadLetter_FullMethodName     = "/postroad.v1.Admin/EditDeadLetter"
@@ -65,6 +66,10 @@ type AdminClient interface {
 	ListScheduled(ctx context.Context, in *ListScheduledRequest, opts ...grpc.CallOption) (*ListScheduledResponse, error)
 	// NOT_FOUND once it was delivered or cancelled.
 	ChangeScheduled(ctx context.Context, in *ChangeScheduledRequest, opts ...grpc.CallOption) (*ScheduledEvent, error)
+	// Gives all that match another due time: up to 10,000 events (8 MiB) whole or not at all, more in
+	// several such steps, by due time. Needs post on the topic, or on all where none is named.
+	Reschedule(ctx context.Context, in *RescheduleRequest, opts ...grpc.CallOption) (*RescheduleResponse, error)
+	// Steps and rights as of Reschedule.
 	CancelScheduled(ctx context.Context, in *CancelScheduledRequest, opts ...grpc.CallOption) (*CancelScheduledResponse, error)
 	// In the order they died.
 	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
@@ -74,7 +79,8 @@ type AdminClient interface {
 	ResendDeadLetters(ctx context.Context, in *ResendDeadLettersRequest, opts ...grpc.CallOption) (*ResendDeadLettersResponse, error)
 	DropDeadLetters(ctx context.Context, in *DropDeadLettersRequest, opts ...grpc.CallOption) (*DropDeadLettersResponse, error)
 	GetReceipt(ctx context.Context, in *GetReceiptRequest, opts ...grpc.CallOption) (*Receipt, error)
-	// Answers when the receipt is settled, or at the timeout with what is known then.
+	// Answers when the receipt is settled, or at the timeout with what is known then; at once, with a
+	// receipt that names none, where no subscription covers the event.
 	AwaitReceipt(ctx context.Context, in *AwaitReceiptRequest, opts ...grpc.CallOption) (*AwaitReceiptResponse, error)
 	// Writes a consistent copy of the store into a new directory on the server's machine.
 	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (*BackupResponse, error)
@@ -199,6 +205,16 @@ func (c *adminClient) ChangeScheduled(ctx context.Context, in *ChangeScheduledRe
 	return out, nil
 }
 
+func (c *adminClient) Reschedule(ctx context.Context, in *RescheduleRequest, opts ...grpc.CallOption) (*RescheduleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RescheduleResponse)
+	err := c.cc.Invoke(ctx, Admin_Reschedule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminClient) CancelScheduled(ctx context.Context, in *CancelScheduledRequest, opts ...grpc.CallOption) (*CancelScheduledResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CancelScheduledResponse)
@@ -310,6 +326,10 @@ type AdminServer interface {
 	ListScheduled(context.Context, *ListScheduledRequest) (*ListScheduledResponse, error)
 	// NOT_FOUND once it was delivered or cancelled.
 	ChangeScheduled(context.Context, *ChangeScheduledRequest) (*ScheduledEvent, error)
+	// Gives all that match another due time: up to 10,000 events (8 MiB) whole or not at all, more in
+	// several such steps, by due time. Needs post on the topic, or on all where none is named.
+	Reschedule(context.Context, *RescheduleRequest) (*RescheduleResponse, error)
+	// Steps and rights as of Reschedule.
 	CancelScheduled(context.Context, *CancelScheduledRequest) (*CancelScheduledResponse, error)
 	// In the order they died.
 	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
@@ -319,7 +339,8 @@ type AdminServer interface {
 	ResendDeadLetters(context.Context, *ResendDeadLettersRequest) (*ResendDeadLettersResponse, error)
 	DropDeadLetters(context.Context, *DropDeadLettersRequest) (*DropDeadLettersResponse, error)
 	GetReceipt(context.Context, *GetReceiptRequest) (*Receipt, error)
-	// Answers when the receipt is settled, or at the timeout with what is known then.
+	// Answers when the receipt is settled, or at the timeout with what is known then; at once, with a
+	// receipt that names none, where no subscription covers the event.
 	AwaitReceipt(context.Context, *AwaitReceiptRequest) (*AwaitReceiptResponse, error)
 	// Writes a consistent copy of the store into a new directory on the server's machine.
 	Backup(context.Context, *BackupRequest) (*BackupResponse, error)
@@ -366,6 +387,9 @@ func (UnimplementedAdminServer) ListScheduled(context.Context, *ListScheduledReq
 }
 func (UnimplementedAdminServer) ChangeScheduled(context.Context, *ChangeScheduledRequest) (*ScheduledEvent, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeScheduled not implemented")
+}
+func (UnimplementedAdminServer) Reschedule(context.Context, *RescheduleRequest) (*RescheduleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reschedule not implemented")
 }
 func (UnimplementedAdminServer) CancelScheduled(context.Context, *CancelScheduledRequest) (*CancelScheduledResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelScheduled not implemented")
@@ -613,6 +637,24 @@ func _Admin_ChangeScheduled_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_Reschedule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RescheduleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Reschedule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Reschedule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Reschedule(ctx, req.(*RescheduleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Admin_CancelScheduled_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CancelScheduledRequest)
 	if err := dec(in); err != nil {
@@ -825,6 +867,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangeScheduled",
 			Handler:    _Admin_ChangeScheduled_Handler,
+		},
+		{
+			MethodName: "Reschedule",
+			Handler:    _Admin_Reschedule_Handler,
 		},
 		{
 			MethodName: "CancelScheduled",

@@ -92,7 +92,8 @@ const (
 	// Answer once stored.
 	WaitFor_WAIT_FOR_STORED WaitFor = 0
 	// Answer once every subscription to the topic has settled every event of the batch, or at
-	// wait_timeout with what is known then. At most 1,000 events.
+	// wait_timeout with what is known then. At most 1,000 events. An event that no subscription covers
+	// has nobody to settle it and is not waited for: its receipt names none and is not settled.
 	WaitFor_WAIT_FOR_ACKED WaitFor = 1
 )
 
@@ -135,6 +136,55 @@ func (WaitFor) EnumDescriptor() ([]byte, []int) {
 	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{1}
 }
 
+type GapReason int32
+
+const (
+	// Retention took them.
+	GapReason_GAP_REASON_RETENTION GapReason = 0
+	// The topic was deleted, with its events. Told on streams of several topics; one of that topic
+	// alone is ended (ABORTED, reason TOPIC_DELETED), and its cursor is answered by epoch_changed.
+	GapReason_GAP_REASON_TOPIC_DELETED GapReason = 1
+)
+
+// Enum value maps for GapReason.
+var (
+	GapReason_name = map[int32]string{
+		0: "GAP_REASON_RETENTION",
+		1: "GAP_REASON_TOPIC_DELETED",
+	}
+	GapReason_value = map[string]int32{
+		"GAP_REASON_RETENTION":     0,
+		"GAP_REASON_TOPIC_DELETED": 1,
+	}
+)
+
+func (x GapReason) Enum() *GapReason {
+	p := new(GapReason)
+	*p = x
+	return p
+}
+
+func (x GapReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GapReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_postroad_v1_postroad_proto_enumTypes[2].Descriptor()
+}
+
+func (GapReason) Type() protoreflect.EnumType {
+	return &file_postroad_v1_postroad_proto_enumTypes[2]
+}
+
+func (x GapReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GapReason.Descriptor instead.
+func (GapReason) EnumDescriptor() ([]byte, []int) {
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{2}
+}
+
 type CommitMode int32
 
 const (
@@ -172,11 +222,11 @@ func (x CommitMode) String() string {
 }
 
 func (CommitMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_postroad_v1_postroad_proto_enumTypes[2].Descriptor()
+	return file_postroad_v1_postroad_proto_enumTypes[3].Descriptor()
 }
 
 func (CommitMode) Type() protoreflect.EnumType {
-	return &file_postroad_v1_postroad_proto_enumTypes[2]
+	return &file_postroad_v1_postroad_proto_enumTypes[3]
 }
 
 func (x CommitMode) Number() protoreflect.EnumNumber {
@@ -185,7 +235,7 @@ func (x CommitMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CommitMode.Descriptor instead.
 func (CommitMode) EnumDescriptor() ([]byte, []int) {
-	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{2}
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{3}
 }
 
 type StartPosition int32
@@ -227,11 +277,11 @@ func (x StartPosition) String() string {
 }
 
 func (StartPosition) Descriptor() protoreflect.EnumDescriptor {
-	return file_postroad_v1_postroad_proto_enumTypes[3].Descriptor()
+	return file_postroad_v1_postroad_proto_enumTypes[4].Descriptor()
 }
 
 func (StartPosition) Type() protoreflect.EnumType {
-	return &file_postroad_v1_postroad_proto_enumTypes[3]
+	return &file_postroad_v1_postroad_proto_enumTypes[4]
 }
 
 func (x StartPosition) Number() protoreflect.EnumNumber {
@@ -240,7 +290,7 @@ func (x StartPosition) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StartPosition.Descriptor instead.
 func (StartPosition) EnumDescriptor() ([]byte, []int) {
-	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{3}
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{4}
 }
 
 type Ordering int32
@@ -274,11 +324,11 @@ func (x Ordering) String() string {
 }
 
 func (Ordering) Descriptor() protoreflect.EnumDescriptor {
-	return file_postroad_v1_postroad_proto_enumTypes[4].Descriptor()
+	return file_postroad_v1_postroad_proto_enumTypes[5].Descriptor()
 }
 
 func (Ordering) Type() protoreflect.EnumType {
-	return &file_postroad_v1_postroad_proto_enumTypes[4]
+	return &file_postroad_v1_postroad_proto_enumTypes[5]
 }
 
 func (x Ordering) Number() protoreflect.EnumNumber {
@@ -287,7 +337,7 @@ func (x Ordering) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Ordering.Descriptor instead.
 func (Ordering) EnumDescriptor() ([]byte, []int) {
-	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{4}
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{5}
 }
 
 type ReceiptState int32
@@ -340,11 +390,11 @@ func (x ReceiptState) String() string {
 }
 
 func (ReceiptState) Descriptor() protoreflect.EnumDescriptor {
-	return file_postroad_v1_postroad_proto_enumTypes[5].Descriptor()
+	return file_postroad_v1_postroad_proto_enumTypes[6].Descriptor()
 }
 
 func (ReceiptState) Type() protoreflect.EnumType {
-	return &file_postroad_v1_postroad_proto_enumTypes[5]
+	return &file_postroad_v1_postroad_proto_enumTypes[6]
 }
 
 func (x ReceiptState) Number() protoreflect.EnumNumber {
@@ -353,7 +403,7 @@ func (x ReceiptState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReceiptState.Descriptor instead.
 func (ReceiptState) EnumDescriptor() ([]byte, []int) {
-	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{5}
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{6}
 }
 
 // An event. Maps one to one onto CloudEvents 1.0: id, type, time, data (payload), datacontenttype
@@ -555,7 +605,8 @@ type PostResult struct {
 	// The id was posted within the dedup window before, or waits for its deliver_at; nothing new was
 	// stored.
 	Duplicate bool `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
-	// Waits for its deliver_at; if `duplicate`, that of the event posted first.
+	// Waits for its deliver_at; if `duplicate`, that of the event posted first (one that was posted for
+	// later, but is there already, does not).
 	Scheduled     bool `protobuf:"varint,4,opt,name=scheduled,proto3" json:"scheduled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1140,7 +1191,7 @@ func (x *EventBatch) GetFirstPosition() uint64 {
 	return 0
 }
 
-// Events of a topic that retention took before they could be read.
+// Events that were gone before they could be read.
 type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: several topics, not known which; first and end are feed positions.
@@ -1148,7 +1199,8 @@ type Gap struct {
 	// The first one lost.
 	First uint64 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
 	// The first one kept.
-	End           uint64 `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	End           uint64    `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	Reason        GapReason `protobuf:"varint,4,opt,name=reason,proto3,enum=postroad.v1.GapReason" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1204,8 +1256,15 @@ func (x *Gap) GetEnd() uint64 {
 	return 0
 }
 
-// The log is another incarnation than the cursor's (restored from a backup, or memory topics after
-// a crash): reading goes on from the oldest event kept.
+func (x *Gap) GetReason() GapReason {
+	if x != nil {
+		return x.Reason
+	}
+	return GapReason_GAP_REASON_RETENTION
+}
+
+// The log is another incarnation than the cursor's (restored from a backup, memory topics after a
+// crash, or a topic that was deleted): reading goes on from the oldest event kept.
 type EpochChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OldEpoch      string                 `protobuf:"bytes,1,opt,name=old_epoch,json=oldEpoch,proto3" json:"old_epoch,omitempty"`
@@ -2588,11 +2647,12 @@ const file_postroad_v1_postroad_proto_rawDesc = "" +
 	"\aoffsets\x18\x03 \x03(\x04R\aoffsets\x12*\n" +
 	"\x06events\x18\x04 \x03(\v2\x12.postroad.v1.EventR\x06events\x127\n" +
 	"\tstored_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bstoredAt\x12%\n" +
-	"\x0efirst_position\x18\x06 \x01(\x04R\rfirstPosition\"C\n" +
+	"\x0efirst_position\x18\x06 \x01(\x04R\rfirstPosition\"s\n" +
 	"\x03Gap\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x10\n" +
-	"\x03end\x18\x03 \x01(\x04R\x03end\"H\n" +
+	"\x03end\x18\x03 \x01(\x04R\x03end\x12.\n" +
+	"\x06reason\x18\x04 \x01(\x0e2\x16.postroad.v1.GapReasonR\x06reason\"H\n" +
 	"\fEpochChanged\x12\x1b\n" +
 	"\told_epoch\x18\x01 \x01(\tR\boldEpoch\x12\x1b\n" +
 	"\tnew_epoch\x18\x02 \x01(\tR\bnewEpoch\"\xdc\x01\n" +
@@ -2704,7 +2764,10 @@ const file_postroad_v1_postroad_proto_rawDesc = "" +
 	"\x15DURABILITY_REPLICATED\x10\x03*2\n" +
 	"\aWaitFor\x12\x13\n" +
 	"\x0fWAIT_FOR_STORED\x10\x00\x12\x12\n" +
-	"\x0eWAIT_FOR_ACKED\x10\x01*R\n" +
+	"\x0eWAIT_FOR_ACKED\x10\x01*C\n" +
+	"\tGapReason\x12\x18\n" +
+	"\x14GAP_REASON_RETENTION\x10\x00\x12\x1c\n" +
+	"\x18GAP_REASON_TOPIC_DELETED\x10\x01*R\n" +
 	"\n" +
 	"CommitMode\x12\x17\n" +
 	"\x13COMMIT_MODE_MESSAGE\x10\x00\x12\x15\n" +
@@ -2745,111 +2808,113 @@ func file_postroad_v1_postroad_proto_rawDescGZIP() []byte {
 	return file_postroad_v1_postroad_proto_rawDescData
 }
 
-var file_postroad_v1_postroad_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_postroad_v1_postroad_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_postroad_v1_postroad_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_postroad_v1_postroad_proto_goTypes = []any{
 	(Durability)(0),                // 0: postroad.v1.Durability
 	(WaitFor)(0),                   // 1: postroad.v1.WaitFor
-	(CommitMode)(0),                // 2: postroad.v1.CommitMode
-	(StartPosition)(0),             // 3: postroad.v1.StartPosition
-	(Ordering)(0),                  // 4: postroad.v1.Ordering
-	(ReceiptState)(0),              // 5: postroad.v1.ReceiptState
-	(*Event)(nil),                  // 6: postroad.v1.Event
-	(*PostRequest)(nil),            // 7: postroad.v1.PostRequest
-	(*PostResult)(nil),             // 8: postroad.v1.PostResult
-	(*PostResponse)(nil),           // 9: postroad.v1.PostResponse
-	(*StatusDetail)(nil),           // 10: postroad.v1.StatusDetail
-	(*Filter)(nil),                 // 11: postroad.v1.Filter
-	(*ReadRequest)(nil),            // 12: postroad.v1.ReadRequest
-	(*EventBatch)(nil),             // 13: postroad.v1.EventBatch
-	(*Gap)(nil),                    // 14: postroad.v1.Gap
-	(*EpochChanged)(nil),           // 15: postroad.v1.EpochChanged
-	(*ReadResponse)(nil),           // 16: postroad.v1.ReadResponse
-	(*SubscribeRequest)(nil),       // 17: postroad.v1.SubscribeRequest
-	(*Join)(nil),                   // 18: postroad.v1.Join
-	(*Credit)(nil),                 // 19: postroad.v1.Credit
-	(*Settle)(nil),                 // 20: postroad.v1.Settle
-	(*Nack)(nil),                   // 21: postroad.v1.Nack
-	(*Extend)(nil),                 // 22: postroad.v1.Extend
-	(*Terminate)(nil),              // 23: postroad.v1.Terminate
-	(*Reply)(nil),                  // 24: postroad.v1.Reply
-	(*SubscribeResponse)(nil),      // 25: postroad.v1.SubscribeResponse
-	(*Joined)(nil),                 // 26: postroad.v1.Joined
-	(*DeliveryBatch)(nil),          // 27: postroad.v1.DeliveryBatch
-	(*SettleFailures)(nil),         // 28: postroad.v1.SettleFailures
-	(*SubscriptionSettings)(nil),   // 29: postroad.v1.SubscriptionSettings
-	(*Receipt)(nil),                // 30: postroad.v1.Receipt
-	(*SubscriptionReceipt)(nil),    // 31: postroad.v1.SubscriptionReceipt
-	nil,                            // 32: postroad.v1.Event.HeadersEntry
-	nil,                            // 33: postroad.v1.StatusDetail.MetadataEntry
-	nil,                            // 34: postroad.v1.Filter.HeadersEntry
-	(*SettleFailures_Failure)(nil), // 35: postroad.v1.SettleFailures.Failure
-	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
+	(GapReason)(0),                 // 2: postroad.v1.GapReason
+	(CommitMode)(0),                // 3: postroad.v1.CommitMode
+	(StartPosition)(0),             // 4: postroad.v1.StartPosition
+	(Ordering)(0),                  // 5: postroad.v1.Ordering
+	(ReceiptState)(0),              // 6: postroad.v1.ReceiptState
+	(*Event)(nil),                  // 7: postroad.v1.Event
+	(*PostRequest)(nil),            // 8: postroad.v1.PostRequest
+	(*PostResult)(nil),             // 9: postroad.v1.PostResult
+	(*PostResponse)(nil),           // 10: postroad.v1.PostResponse
+	(*StatusDetail)(nil),           // 11: postroad.v1.StatusDetail
+	(*Filter)(nil),                 // 12: postroad.v1.Filter
+	(*ReadRequest)(nil),            // 13: postroad.v1.ReadRequest
+	(*EventBatch)(nil),             // 14: postroad.v1.EventBatch
+	(*Gap)(nil),                    // 15: postroad.v1.Gap
+	(*EpochChanged)(nil),           // 16: postroad.v1.EpochChanged
+	(*ReadResponse)(nil),           // 17: postroad.v1.ReadResponse
+	(*SubscribeRequest)(nil),       // 18: postroad.v1.SubscribeRequest
+	(*Join)(nil),                   // 19: postroad.v1.Join
+	(*Credit)(nil),                 // 20: postroad.v1.Credit
+	(*Settle)(nil),                 // 21: postroad.v1.Settle
+	(*Nack)(nil),                   // 22: postroad.v1.Nack
+	(*Extend)(nil),                 // 23: postroad.v1.Extend
+	(*Terminate)(nil),              // 24: postroad.v1.Terminate
+	(*Reply)(nil),                  // 25: postroad.v1.Reply
+	(*SubscribeResponse)(nil),      // 26: postroad.v1.SubscribeResponse
+	(*Joined)(nil),                 // 27: postroad.v1.Joined
+	(*DeliveryBatch)(nil),          // 28: postroad.v1.DeliveryBatch
+	(*SettleFailures)(nil),         // 29: postroad.v1.SettleFailures
+	(*SubscriptionSettings)(nil),   // 30: postroad.v1.SubscriptionSettings
+	(*Receipt)(nil),                // 31: postroad.v1.Receipt
+	(*SubscriptionReceipt)(nil),    // 32: postroad.v1.SubscriptionReceipt
+	nil,                            // 33: postroad.v1.Event.HeadersEntry
+	nil,                            // 34: postroad.v1.StatusDetail.MetadataEntry
+	nil,                            // 35: postroad.v1.Filter.HeadersEntry
+	(*SettleFailures_Failure)(nil), // 36: postroad.v1.SettleFailures.Failure
+	(*timestamppb.Timestamp)(nil),  // 37: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 38: google.protobuf.Duration
 }
 var file_postroad_v1_postroad_proto_depIdxs = []int32{
-	32, // 0: postroad.v1.Event.headers:type_name -> postroad.v1.Event.HeadersEntry
-	36, // 1: postroad.v1.Event.time:type_name -> google.protobuf.Timestamp
-	36, // 2: postroad.v1.Event.deliver_at:type_name -> google.protobuf.Timestamp
-	6,  // 3: postroad.v1.PostRequest.events:type_name -> postroad.v1.Event
+	33, // 0: postroad.v1.Event.headers:type_name -> postroad.v1.Event.HeadersEntry
+	37, // 1: postroad.v1.Event.time:type_name -> google.protobuf.Timestamp
+	37, // 2: postroad.v1.Event.deliver_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: postroad.v1.PostRequest.events:type_name -> postroad.v1.Event
 	1,  // 4: postroad.v1.PostRequest.wait_for:type_name -> postroad.v1.WaitFor
-	37, // 5: postroad.v1.PostRequest.wait_timeout:type_name -> google.protobuf.Duration
-	8,  // 6: postroad.v1.PostResponse.results:type_name -> postroad.v1.PostResult
+	38, // 5: postroad.v1.PostRequest.wait_timeout:type_name -> google.protobuf.Duration
+	9,  // 6: postroad.v1.PostResponse.results:type_name -> postroad.v1.PostResult
 	0,  // 7: postroad.v1.PostResponse.durability:type_name -> postroad.v1.Durability
-	30, // 8: postroad.v1.PostResponse.receipts:type_name -> postroad.v1.Receipt
-	10, // 9: postroad.v1.PostResponse.error:type_name -> postroad.v1.StatusDetail
-	33, // 10: postroad.v1.StatusDetail.metadata:type_name -> postroad.v1.StatusDetail.MetadataEntry
-	34, // 11: postroad.v1.Filter.headers:type_name -> postroad.v1.Filter.HeadersEntry
-	36, // 12: postroad.v1.ReadRequest.time:type_name -> google.protobuf.Timestamp
-	11, // 13: postroad.v1.ReadRequest.filter:type_name -> postroad.v1.Filter
-	37, // 14: postroad.v1.ReadRequest.heartbeat:type_name -> google.protobuf.Duration
-	6,  // 15: postroad.v1.EventBatch.events:type_name -> postroad.v1.Event
-	36, // 16: postroad.v1.EventBatch.stored_at:type_name -> google.protobuf.Timestamp
-	15, // 17: postroad.v1.ReadResponse.epoch_changed:type_name -> postroad.v1.EpochChanged
-	14, // 18: postroad.v1.ReadResponse.gaps:type_name -> postroad.v1.Gap
-	13, // 19: postroad.v1.ReadResponse.batches:type_name -> postroad.v1.EventBatch
-	18, // 20: postroad.v1.SubscribeRequest.join:type_name -> postroad.v1.Join
-	19, // 21: postroad.v1.SubscribeRequest.credit:type_name -> postroad.v1.Credit
-	20, // 22: postroad.v1.SubscribeRequest.settle:type_name -> postroad.v1.Settle
-	29, // 23: postroad.v1.Join.create:type_name -> postroad.v1.SubscriptionSettings
-	2,  // 24: postroad.v1.Join.commit_mode:type_name -> postroad.v1.CommitMode
-	37, // 25: postroad.v1.Join.auto_interval:type_name -> google.protobuf.Duration
-	21, // 26: postroad.v1.Settle.nacks:type_name -> postroad.v1.Nack
-	22, // 27: postroad.v1.Settle.extends:type_name -> postroad.v1.Extend
-	23, // 28: postroad.v1.Settle.terminates:type_name -> postroad.v1.Terminate
-	24, // 29: postroad.v1.Settle.replies:type_name -> postroad.v1.Reply
-	37, // 30: postroad.v1.Nack.delay:type_name -> google.protobuf.Duration
-	37, // 31: postroad.v1.Extend.by:type_name -> google.protobuf.Duration
-	26, // 32: postroad.v1.SubscribeResponse.joined:type_name -> postroad.v1.Joined
-	27, // 33: postroad.v1.SubscribeResponse.deliveries:type_name -> postroad.v1.DeliveryBatch
-	28, // 34: postroad.v1.SubscribeResponse.settle_failures:type_name -> postroad.v1.SettleFailures
-	29, // 35: postroad.v1.Joined.settings:type_name -> postroad.v1.SubscriptionSettings
-	6,  // 36: postroad.v1.DeliveryBatch.events:type_name -> postroad.v1.Event
-	36, // 37: postroad.v1.DeliveryBatch.stored_at:type_name -> google.protobuf.Timestamp
-	35, // 38: postroad.v1.SettleFailures.failures:type_name -> postroad.v1.SettleFailures.Failure
-	11, // 39: postroad.v1.SubscriptionSettings.filter:type_name -> postroad.v1.Filter
-	3,  // 40: postroad.v1.SubscriptionSettings.start:type_name -> postroad.v1.StartPosition
-	36, // 41: postroad.v1.SubscriptionSettings.start_time:type_name -> google.protobuf.Timestamp
-	37, // 42: postroad.v1.SubscriptionSettings.ack_deadline:type_name -> google.protobuf.Duration
-	37, // 43: postroad.v1.SubscriptionSettings.retry_schedule:type_name -> google.protobuf.Duration
-	4,  // 44: postroad.v1.SubscriptionSettings.ordering:type_name -> postroad.v1.Ordering
-	31, // 45: postroad.v1.Receipt.subscriptions:type_name -> postroad.v1.SubscriptionReceipt
-	5,  // 46: postroad.v1.SubscriptionReceipt.state:type_name -> postroad.v1.ReceiptState
-	36, // 47: postroad.v1.SubscriptionReceipt.settled_at:type_name -> google.protobuf.Timestamp
-	10, // 48: postroad.v1.SettleFailures.Failure.error:type_name -> postroad.v1.StatusDetail
-	7,  // 49: postroad.v1.Postroad.Post:input_type -> postroad.v1.PostRequest
-	7,  // 50: postroad.v1.Postroad.PostStream:input_type -> postroad.v1.PostRequest
-	12, // 51: postroad.v1.Postroad.Read:input_type -> postroad.v1.ReadRequest
-	17, // 52: postroad.v1.Postroad.Subscribe:input_type -> postroad.v1.SubscribeRequest
-	9,  // 53: postroad.v1.Postroad.Post:output_type -> postroad.v1.PostResponse
-	9,  // 54: postroad.v1.Postroad.PostStream:output_type -> postroad.v1.PostResponse
-	16, // 55: postroad.v1.Postroad.Read:output_type -> postroad.v1.ReadResponse
-	25, // 56: postroad.v1.Postroad.Subscribe:output_type -> postroad.v1.SubscribeResponse
-	53, // [53:57] is the sub-list for method output_type
-	49, // [49:53] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	31, // 8: postroad.v1.PostResponse.receipts:type_name -> postroad.v1.Receipt
+	11, // 9: postroad.v1.PostResponse.error:type_name -> postroad.v1.StatusDetail
+	34, // 10: postroad.v1.StatusDetail.metadata:type_name -> postroad.v1.StatusDetail.MetadataEntry
+	35, // 11: postroad.v1.Filter.headers:type_name -> postroad.v1.Filter.HeadersEntry
+	37, // 12: postroad.v1.ReadRequest.time:type_name -> google.protobuf.Timestamp
+	12, // 13: postroad.v1.ReadRequest.filter:type_name -> postroad.v1.Filter
+	38, // 14: postroad.v1.ReadRequest.heartbeat:type_name -> google.protobuf.Duration
+	7,  // 15: postroad.v1.EventBatch.events:type_name -> postroad.v1.Event
+	37, // 16: postroad.v1.EventBatch.stored_at:type_name -> google.protobuf.Timestamp
+	2,  // 17: postroad.v1.Gap.reason:type_name -> postroad.v1.GapReason
+	16, // 18: postroad.v1.ReadResponse.epoch_changed:type_name -> postroad.v1.EpochChanged
+	15, // 19: postroad.v1.ReadResponse.gaps:type_name -> postroad.v1.Gap
+	14, // 20: postroad.v1.ReadResponse.batches:type_name -> postroad.v1.EventBatch
+	19, // 21: postroad.v1.SubscribeRequest.join:type_name -> postroad.v1.Join
+	20, // 22: postroad.v1.SubscribeRequest.credit:type_name -> postroad.v1.Credit
+	21, // 23: postroad.v1.SubscribeRequest.settle:type_name -> postroad.v1.Settle
+	30, // 24: postroad.v1.Join.create:type_name -> postroad.v1.SubscriptionSettings
+	3,  // 25: postroad.v1.Join.commit_mode:type_name -> postroad.v1.CommitMode
+	38, // 26: postroad.v1.Join.auto_interval:type_name -> google.protobuf.Duration
+	22, // 27: postroad.v1.Settle.nacks:type_name -> postroad.v1.Nack
+	23, // 28: postroad.v1.Settle.extends:type_name -> postroad.v1.Extend
+	24, // 29: postroad.v1.Settle.terminates:type_name -> postroad.v1.Terminate
+	25, // 30: postroad.v1.Settle.replies:type_name -> postroad.v1.Reply
+	38, // 31: postroad.v1.Nack.delay:type_name -> google.protobuf.Duration
+	38, // 32: postroad.v1.Extend.by:type_name -> google.protobuf.Duration
+	27, // 33: postroad.v1.SubscribeResponse.joined:type_name -> postroad.v1.Joined
+	28, // 34: postroad.v1.SubscribeResponse.deliveries:type_name -> postroad.v1.DeliveryBatch
+	29, // 35: postroad.v1.SubscribeResponse.settle_failures:type_name -> postroad.v1.SettleFailures
+	30, // 36: postroad.v1.Joined.settings:type_name -> postroad.v1.SubscriptionSettings
+	7,  // 37: postroad.v1.DeliveryBatch.events:type_name -> postroad.v1.Event
+	37, // 38: postroad.v1.DeliveryBatch.stored_at:type_name -> google.protobuf.Timestamp
+	36, // 39: postroad.v1.SettleFailures.failures:type_name -> postroad.v1.SettleFailures.Failure
+	12, // 40: postroad.v1.SubscriptionSettings.filter:type_name -> postroad.v1.Filter
+	4,  // 41: postroad.v1.SubscriptionSettings.start:type_name -> postroad.v1.StartPosition
+	37, // 42: postroad.v1.SubscriptionSettings.start_time:type_name -> google.protobuf.Timestamp
+	38, // 43: postroad.v1.SubscriptionSettings.ack_deadline:type_name -> google.protobuf.Duration
+	38, // 44: postroad.v1.SubscriptionSettings.retry_schedule:type_name -> google.protobuf.Duration
+	5,  // 45: postroad.v1.SubscriptionSettings.ordering:type_name -> postroad.v1.Ordering
+	32, // 46: postroad.v1.Receipt.subscriptions:type_name -> postroad.v1.SubscriptionReceipt
+	6,  // 47: postroad.v1.SubscriptionReceipt.state:type_name -> postroad.v1.ReceiptState
+	37, // 48: postroad.v1.SubscriptionReceipt.settled_at:type_name -> google.protobuf.Timestamp
+	11, // 49: postroad.v1.SettleFailures.Failure.error:type_name -> postroad.v1.StatusDetail
+	8,  // 50: postroad.v1.Postroad.Post:input_type -> postroad.v1.PostRequest
+	8,  // 51: postroad.v1.Postroad.PostStream:input_type -> postroad.v1.PostRequest
+	13, // 52: postroad.v1.Postroad.Read:input_type -> postroad.v1.ReadRequest
+	18, // 53: postroad.v1.Postroad.Subscribe:input_type -> postroad.v1.SubscribeRequest
+	10, // 54: postroad.v1.Postroad.Post:output_type -> postroad.v1.PostResponse
+	10, // 55: postroad.v1.Postroad.PostStream:output_type -> postroad.v1.PostResponse
+	17, // 56: postroad.v1.Postroad.Read:output_type -> postroad.v1.ReadResponse
+	26, // 57: postroad.v1.Postroad.Subscribe:output_type -> postroad.v1.SubscribeResponse
+	54, // [54:58] is the sub-list for method output_type
+	50, // [50:54] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_postroad_v1_postroad_proto_init() }
@@ -2881,7 +2946,7 @@ func file_postroad_v1_postroad_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postroad_v1_postroad_proto_rawDesc), len(file_postroad_v1_postroad_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -1,14 +1,9 @@
-// Subscriptions at work, on a real journal and store: deliveries, retries, restarts, members.
-#include <atomic>
-#include <thread>
-
-#include "delivery/state_codec.h"
+// Subscriptions at work, on a real journal and store: deliveries, retries, members.
 #include "delivery/testing.h"
 
 namespace postroad::delivery {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::seconds;
 using Strings = std::vector<std::string>;
 
@@ -61,59 +56,6 @@ TEST_F(DeliveryTest, StartsWhereItIsTold) {
   EXPECT_EQ(ends.Payloads(), (Strings{"d"}));
   EXPECT_EQ(offsets.Payloads(), (Strings{"b", "c", "d"}));
   EXPECT_EQ(times.Payloads(), (Strings{"c", "d"}));
-}
-
-TEST_F(DeliveryTest, ARestartKeepsWhatIsSettledAndDeliversTheRest) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b", "c", "d"});
-  {
-    RecordingSink sink;
-    const auto member = Join("s", sink, 3);
-    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 3; }));
-    SettleOne(*member, Ack(DeliveryId(0)));
-    SettleOne(*member, Ack(DeliveryId(2)));
-  }
-  Restart();
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
-  Settle();
-  EXPECT_EQ(sink.Payloads(), (Strings{"b", "d"}));
-  EXPECT_EQ(sink.deliveries[0].attempt, 1u);
-  EXPECT_EQ(Info("s").floor, 1u);
-}
-
-TEST_F(DeliveryTest, RetriesSurviveARestartAndAClockThatJumps) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a"});
-  {
-    RecordingSink sink;
-    const auto member = Join("s", sink);
-    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-    SettleOne(*member, Nack(DeliveryId(0), "busy"));
-    EXPECT_EQ(Info("s").retrying, 1u);
-    house.clock.JumpWall(hours(5));  // within a run the wall clock has no say
-    Settle();
-    EXPECT_EQ(sink.deliveries.size(), 1u);
-  }
-  CloseEngine();
-  house.clock.JumpWall(-hours(48));  // over a restart it may not make the wait longer
-  house.Reopen();
-  OpenEngine();
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  Advance(seconds(59));
-  EXPECT_TRUE(sink.deliveries.empty());
-  Advance(seconds(2));
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-  EXPECT_EQ(sink.deliveries[0].attempt, 2u);
-  SettleOne(*member, Terminate(DeliveryId(0), "no use"));
-  ASSERT_TRUE(Until([&] { return Info("s").dead_letters == 1; }));
-  const auto dead = engine->ListDeadLetters("s", 0, 10);
-  ASSERT_TRUE(dead);
-  ASSERT_EQ(dead->at(0).attempts.size(), 2u);
-  EXPECT_EQ(dead->at(0).attempts[0].reason, "busy");
-  EXPECT_EQ(dead->at(0).attempts[1].reason, "no use");
 }
 
 TEST_F(DeliveryTest, AnEventWaitsForTheEarlierOneOfItsKey) {
@@ -305,153 +247,6 @@ TEST_F(DeliveryTest, APatternFollowsTheFeed) {
   EXPECT_EQ(after.Payloads(), (Strings{"b", "d"}));
 }
 
-TEST_F(DeliveryTest, SeekingBackDeliversAgain) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b"});
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
-  SettleOne(*member, Ack(DeliveryId(0)));
-  SettleOne(*member, Terminate(DeliveryId(1), "bad"));
-  ASSERT_TRUE(Until([&] { return Info("s").dead_letters == 1; }));
-  ASSERT_TRUE(engine->Seek("s", Start::kBeginning, {}, {}));
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 4; }));
-  EXPECT_EQ(engine->Seek("s", Start::kOffset, {}, Offset(9)).error().code, ErrorCode::kOutOfRange);
-}
-
-TEST_F(DeliveryTest, ASeekIsDurableAndDeliversWhatDiedBeforeIt) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a"});
-  {
-    RecordingSink sink;
-    const auto member = Join("s", sink);
-    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-    SettleOne(*member, Terminate(DeliveryId(0), "bad"));
-    ASSERT_TRUE(Until([&] { return Info("s").dead_letters == 1; }));
-  }
-  ASSERT_TRUE(engine->Seek("s", Start::kBeginning, {}, {}));
-  Restart();
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  EXPECT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-}
-
-TEST_F(DeliveryTest, ATopicMadeAnewIsReadFromItsBeginning) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b", "c"});
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 3; }));
-  for (const Delivery& delivery : sink.deliveries) SettleOne(*member, Ack(delivery.id));
-  Settle();
-  ASSERT_TRUE(house.journal->DeleteTopic("t"));
-  PostAll("t", {"new"});  // at an offset that was acked
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 4; }));
-  EXPECT_EQ(sink.Payloads().back(), "new");
-}
-
-TEST_F(DeliveryTest, ATopicDeletedWhileStoppedIsReadFromItsBeginning) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b"});
-  {
-    RecordingSink sink;
-    const auto member = Join("s", sink);
-    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
-    SettleOne(*member, {.kind = SettleKind::kAckUpTo, .id = DeliveryId(1)});
-  }
-  CloseEngine();
-  ASSERT_TRUE(house.journal->DeleteTopic("t"));
-  OpenEngine();
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  Settle();
-  PostAll("t", {"new"});
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-}
-
-TEST_F(DeliveryTest, DrainingClosesMembersWithTheReason) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a"});
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-  engine->Drain(Duration(0));
-  ASSERT_TRUE(Until([&] { return sink.closed.has_value(); }));
-  EXPECT_EQ(sink.closed->code, ErrorCode::kUnavailable);
-  EXPECT_EQ(sink.closed->reason, "DRAINING");
-  RecordingSink late;
-  EXPECT_EQ(engine->Join("s", {}, executor, late).error().reason, "DRAINING");
-}
-
-TEST_F(DeliveryTest, DrainingWaitsForWhatIsInFlight) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b"});
-  RecordingSink sink;
-  const auto member = Join("s", sink, 1);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-  std::atomic<bool> drained = false;
-  std::thread drainer([&] {
-    engine->Drain(hours(1));
-    drained = true;
-  });
-  // Once it is draining nobody can join.
-  ASSERT_TRUE(Until([&] {
-    RecordingSink late;
-    return !engine->Join("s", {}, executor, late);
-  }));
-  member->AddCredit(10);
-  Settle();
-  EXPECT_FALSE(drained);
-  EXPECT_EQ(sink.deliveries.size(), 1u);  // nothing new
-  SettleOne(*member, Ack(DeliveryId(0)));
-  EXPECT_TRUE(Until([&] { return drained && sink.closed; }));
-  drainer.join();
-}
-
-std::string SavedBytes(DeliveryTest& test, const std::string& name) {
-  const auto bytes = test.house.store->Get(store::Table::kSubscriptions, StateKey(name));
-  return bytes && *bytes ? **bytes : std::string();
-}
-
-TEST_F(DeliveryTest, WhatIsSettledIsSavedWithoutAStop) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b"});
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
-  SettleOne(*member, Ack(DeliveryId(1)));
-  EXPECT_TRUE(Until([&] {
-    const auto saved = DecodeState(SavedBytes(*this, "s"));
-    return saved && saved->end == 2 && saved->unsettled.size() == 1;
-  }));
-}
-
-// As after a crash: the state in the store is older than what happened.
-TEST_F(DeliveryTest, AnOlderStateRedeliversButBuriesNothingTwice) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b", "c"});
-  const std::string old = SavedBytes(*this, "s");
-  {
-    RecordingSink sink;
-    const auto member = Join("s", sink);
-    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 3; }));
-    SettleOne(*member, Ack(DeliveryId(0)));
-    SettleOne(*member, Terminate(DeliveryId(1), "bad"));
-    ASSERT_TRUE(Until([&] { return Info("s").dead_letters == 1; }));
-  }
-  CloseEngine();
-  const store::Mutation put{store::Mutation::Kind::kPut, store::Table::kSubscriptions,
-                            StateKey("s"), old};
-  ASSERT_TRUE(house.store->Write({&put, 1}, true));
-  OpenEngine();
-  RecordingSink sink;
-  const auto member = Join("s", sink);
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
-  Settle();
-  EXPECT_EQ(sink.Payloads(), (Strings{"a", "c"}));
-  EXPECT_EQ(Info("s").dead_letters, 1u);
-}
-
 TEST_F(DeliveryTest, TenThousandMembersComeAndGo) {
   Create("s", Settings({"t"}));
   PostAll("t", {"a"});
@@ -490,27 +285,6 @@ TEST_F(DeliveryTest, DefinitionsLastAndConflictsAreNamed) {
   EXPECT_EQ(engine->Create("a//b", settings).error().code, ErrorCode::kInvalidArgument);
 }
 
-struct RetentionTest : DeliveryTest {};
-
-TEST_F(RetentionTest, WhatRetentionTookCountsAsSettled) {
-  Create("s", Settings({"t"}));
-  RecordingSink sink;
-  auto member = Join("s", sink, 1);
-  PostAll("t", {"a"});
-  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
-  PostAll("t", {"b"});
-  house.clock.Advance(hours(24 * 8));
-  PostAll("t", {"c"});
-  ASSERT_TRUE(house.journal->ApplyRetention());
-  member.reset();  // gives "a" back, which is gone
-  RecordingSink after;
-  member = Join("s", after);
-  ASSERT_TRUE(Until([&] { return after.deliveries.size() == 1; }));
-  EXPECT_EQ(after.Payloads(), (Strings{"c"}));
-  SettleOne(*member, Ack(after.deliveries[0].id));
-  EXPECT_EQ(Info("s").floor, 3u);
-}
-
 TEST_F(DeliveryTest, TheMetricsOfASubscriptionGoWithIt) {
   const auto shown = [&](const std::string& name) {
     return metrics.Render().find("{subscription=\"" + name + "\"}") != std::string::npos;
@@ -544,31 +318,6 @@ TEST_F(DeliveryTest, AChangedAckDeadlineHoldsForMembersThatAreThere) {
   PostAll("t", {"b"});
   ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
   EXPECT_EQ(sink.deliveries[1].deadline, house.clock.Monotonic() + seconds(5));
-}
-
-TEST_F(DeliveryTest, ASeekVoidsWhatMembersHold) {
-  Create("s", Settings({"t"}));
-  PostAll("t", {"a", "b", "c"});
-  RecordingSink one, two;
-  const auto first = Join("s", one, 2);
-  ASSERT_TRUE(Until([&] { return one.deliveries.size() == 2; }));
-  const auto second = Join("s", two, 1);
-  ASSERT_TRUE(Until([&] { return two.deliveries.size() == 1; }));
-  SettleOne(*first, Ack(DeliveryId(0)));
-  ASSERT_TRUE(engine->Seek("s", Start::kOffset, {}, Offset(1)));
-  // What was given before belongs to nobody now.
-  SettleOne(*second, Ack(DeliveryId(2)));
-  ASSERT_TRUE(Until([&] { return two.failures.size() == 1; }));
-  EXPECT_EQ(two.failures[0].error.reason, "UNKNOWN_DELIVERY");
-  EXPECT_EQ(Info("s").floor, 1u);
-  EXPECT_EQ(Info("s").in_flight, 0u) << "nobody has room: credit was spent";
-  first->AddCredit(10);
-  ASSERT_TRUE(Until([&] { return one.deliveries.size() == 4; }));
-  EXPECT_EQ(one.Payloads(), (Strings{"a", "b", "b", "c"}));
-  EXPECT_EQ(one.deliveries[2].attempt, 1u);
-  for (const uint64_t id : {1, 2}) SettleOne(*first, Ack(DeliveryId(id)));
-  EXPECT_EQ(Info("s").floor, 3u);
-  EXPECT_EQ(Info("s").in_flight, 0u);
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ func call[Request, Response any](ctx context.Context, a *Admin, request Request,
 	if err != nil {
 		return none, err
 	}
-	defer a.client.release(l)
 	response, err := method(pb.NewAdminClient(l.cc), a.client.outgoing(ctx), request)
+	a.client.release(l, err)
 	if err != nil {
 		return none, errorOf(err)
 	}

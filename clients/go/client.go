@@ -39,6 +39,7 @@ type link struct {
 	cc      *grpc.ClientConn
 	users   int
 	retired bool
+	scolded bool // the server found its pings too many
 }
 
 // Dial makes a client for target: "host:port", several of them separated by commas (tried in turn),
@@ -101,13 +102,15 @@ func (c *Client) Connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.release(l)
-	if l.cc.GetState() == connectivity.Ready {
-		return nil
+	if l.cc.GetState() != connectivity.Ready {
+		// A call on a failed channel says why it failed.
+		calling, cancel := context.WithCancel(ctx)
+		_, err = l.cc.NewStream(calling, &oneWay, methodRead, callOptions())
+		cancel()
 	}
-	// A call on a failed channel says why it failed.
-	_, err = l.cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, methodRead)
-	return errorOf(err)
+	err = errorOf(err)
+	c.release(l, err)
+	return err
 }
 
 // Close closes the publishers, streams and subscribers of the client as their Close does, all at
@@ -167,8 +170,7 @@ func (c *Client) acquire(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	if err := c.await(ctx, l); err != nil {
-		c.retire(l)
-		c.release(l)
+		c.release(l, err)
 		return nil, err
 	}
 	return l, nil
@@ -216,12 +218,15 @@ func (c *Client) await(ctx context.Context, l *link) error {
 		if ctx.Err() != nil {
 			return errorOf(context.Cause(ctx))
 		}
+		c.retire(l) // the next attempt shall not go on with this one
 		return &Error{Code: codes.Unavailable, Reason: "CONNECT_TIMEOUT",
 			Message: "no connection to " + c.target + " within " + c.opts.connectTimeout.String()}
 	}
 }
 
-func (c *Client) release(l *link) {
+// release gives a channel back; err is how what it was used for ended.
+func (c *Client) release(l *link, err error) {
+	c.adapt(l, err)
 	c.mu.Lock()
 	l.users--
 	unused := l.retired && l.users == 0

@@ -4,9 +4,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// traceHeader is W3C Trace Context's.
-const traceHeader = "traceparent"
-
 // appendPosted writes an event as an entry of PostRequest.events, with this id, and trace as a header
 // unless that is empty or the event has its own.
 func appendPosted(b []byte, e *Event, id, trace string) []byte {

@@ -109,7 +109,6 @@ func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) b
 		if err == nil || isFinal(err) {
 			return err
 		}
-		p.client.adapt(err)
 		p.did(lose, err)
 		if established {
 			waits.reset()

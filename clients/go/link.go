@@ -62,23 +62,23 @@ func (c *Client) credentials() credentials.TransportCredentials {
 	return credentials.NewTLS(c.opts.tls)
 }
 
-// adapt looks at why a stream ended. A server that finds our pings too many says so once, with
-// GOAWAY: from then on they are sent half as often.
-func (c *Client) adapt(err error) {
-	if !strings.Contains(err.Error(), "too_many_pings") {
+// adapt looks at why a call ended. A server that finds our pings too many says so with GOAWAY, once
+// a connection: from then on they are sent half as often.
+func (c *Client) adapt(l *link, err error) {
+	if err == nil || !strings.Contains(err.Error(), "too_many_pings") {
 		return
 	}
 	c.mu.Lock()
-	was := c.keepalive
-	if c.link == nil || was <= 0 {
+	if c.keepalive <= 0 || l.scolded {
 		c.mu.Unlock()
 		return
 	}
-	c.keepalive = max(2*was, 2*leastKeepalive)
-	now := c.keepalive
-	unused := c.retireLocked(c.link)
+	l.scolded = true // by several calls, perhaps
+	was := max(c.keepalive, leastKeepalive)
+	now := 2 * was
+	c.keepalive = now
+	c.retireLocked(l) // it has a user: the one that told of it
 	c.mu.Unlock()
-	unused.close()
 	c.opts.logger.Warn("postroad: the server permits keepalive pings less often than this client sends them; "+
 		"raise the client's WithKeepalive time, or lower the server's least interval between pings",
 		"was", was, "now", now)

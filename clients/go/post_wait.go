@@ -43,7 +43,6 @@ func (p *Publisher) PostAndWait(ctx context.Context, wait time.Duration, events 
 		if ctx.Err() != nil || !endsForNow(codeOf(err)) {
 			return Outcome{}, err
 		}
-		p.client.adapt(err)
 		pause, more := waits.next()
 		if !more {
 			return Outcome{}, gaveUp(err, waits.GiveUpAfter)
@@ -62,7 +61,7 @@ func (p *Publisher) waitingRequest(ctx context.Context, wait time.Duration, even
 		return nil, tooMany("events", len(events), 1000)
 	}
 	request := &pb.PostRequest{WaitFor: pb.WaitFor_WAIT_FOR_ACKED, WaitTimeout: durationpb.New(wait)}
-	now, trace := p.client.opts.clock.Now(), p.trace(ctx)
+	now, trace := p.client.opts.clock.Now(), p.client.trace(ctx)
 	for i := range events {
 		if err := checkPosted(&events[i]); err != nil {
 			err.Field = fmt.Sprintf("events[%d].%s", i, err.Field)
@@ -95,8 +94,8 @@ func (p *Publisher) postOnce(ctx context.Context, request *pb.PostRequest) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	defer p.client.release(l)
 	response, err := pb.NewPostroadClient(l.cc).Post(p.client.outgoing(ctx), request)
+	p.client.release(l, err)
 	if p.ctx.Err() != nil && err != nil {
 		return nil, ErrStopped
 	}

@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"go.opentelemetry.io/otel/propagation"
 )
 
 // Durability is what an acknowledged post stands on.
@@ -329,7 +327,7 @@ func (p *Publisher) postOne(ctx context.Context, event *Event, a answer) error {
 	}
 	buffer := scratch.Get().(*[]byte)
 	defer scratch.Put(buffer)
-	*buffer = appendPosted((*buffer)[:0], event, call.id, p.trace(ctx))
+	*buffer = appendPosted((*buffer)[:0], event, call.id, p.client.trace(ctx))
 	return p.take(ctx, now, call, *buffer)
 }
 
@@ -342,7 +340,7 @@ func (p *Publisher) post(ctx context.Context, events []Event, a answer) error {
 	}
 	now := p.client.opts.clock.Now()
 	call := postCall{events: len(events), ids: make([]string, len(events)), answer: a}
-	trace := p.trace(ctx)
+	trace := p.client.trace(ctx)
 	buffer := scratch.Get().(*[]byte)
 	defer scratch.Put(buffer)
 	*buffer = (*buffer)[:0]
@@ -362,16 +360,6 @@ func (p *Publisher) post(ctx context.Context, events []Event, a answer) error {
 			withReason("BATCH_TOO_LARGE")
 	}
 	return p.take(ctx, now, call, *buffer)
-}
-
-// trace is the traceparent of ctx's span; empty without WithOpenTelemetry or span.
-func (p *Publisher) trace(ctx context.Context) string {
-	if !p.client.opts.tracing {
-		return ""
-	}
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return carrier[traceHeader]
 }
 
 // take waits for room and buffers an encoded call.

@@ -26,7 +26,6 @@ func (p *Publisher) run() {
 			err = &Error{Code: codes.Unavailable, Message: "the server ended the stream"}
 		}
 		last = err
-		p.client.adapt(err)
 		p.did(lose, err)
 		if established {
 			waits.reset()
@@ -112,7 +111,7 @@ func (p *Publisher) session(last error) (established bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer p.client.release(l)
+	defer func() { p.client.release(l, err) }()
 	ctx, cancel := context.WithCancel(p.client.outgoing(p.ctx))
 	defer cancel()
 	stream, err := l.cc.NewStream(ctx, &twoWays, methodPostStream, callOptions())

@@ -270,7 +270,9 @@ func (s *Stream) Run(ctx context.Context, handler func(context.Context, *Message
 		return invalid("handler", "must not be nil")
 	}
 	return s.run(ctx, &visitor{
-		event: func(ctx context.Context, m *Message) error { return callHandler(ctx, m, handler) },
+		event: func(ctx context.Context, m *Message) error {
+			return callHandler(s.client.traced(ctx, m.Headers), m, handler)
+		},
 		notice: func(n Notice) bool {
 			if _, ordinary := n.(*CaughtUp); !ordinary {
 				s.log.Warn("postroad: " + n.(error).Error())
@@ -365,7 +367,7 @@ type visitor struct {
 }
 
 // run reads until ctx ends, the stream is closed, or there is an error for good.
-func (s *Stream) run(ctx context.Context, v *visitor) error {
+func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 	ctx, finish, err := s.begin(ctx, v)
 	if err != nil {
 		return err
@@ -375,20 +377,21 @@ func (s *Stream) run(ctx context.Context, v *visitor) error {
 		v.notice = func(n Notice) bool { s.opts.onNotice(n); return true }
 	}
 	reader := &streamReader{Stream: s, visitor: v}
-	err = s.load(ctx)
-	if err == nil {
-		err = s.reconnect(ctx, reader.session, func(err error) bool { return s.isFinal(v, err) })
+	defer func() { // also when the loop over Events panics
+		s.save(context.WithoutCancel(ctx), reader, true)
+		if !v.failed && errors.Is(err, ErrClosed) {
+			err = nil
+		}
+		why := err
+		if errors.Is(err, errLeft) || ctx.Err() != nil {
+			why = nil
+		}
+		s.did(end, why)
+	}()
+	if err := s.load(ctx); err != nil {
+		return err
 	}
-	s.save(context.WithoutCancel(ctx), reader, true)
-	if errors.Is(err, ErrClosed) {
-		err = nil
-	}
-	why := err
-	if errors.Is(err, errLeft) || ctx.Err() != nil {
-		why = nil
-	}
-	s.did(end, why)
-	return err
+	return s.reconnect(ctx, reader.session, func(err error) bool { return s.isFinal(v, err) })
 }
 
 // begin takes the one place there is for a run. finish gives it back.
@@ -466,11 +469,11 @@ func (s *Stream) save(ctx context.Context, r *streamReader, now bool) {
 		return
 	}
 	cursor := s.Cursor()
-	time := s.client.opts.clock.Now()
-	if cursor == r.saved || !now && time.Sub(r.savedAt) < s.opts.saveInterval {
+	at := s.client.opts.clock.Now()
+	if cursor == r.saved || !now && at.Sub(r.savedAt) < s.opts.saveInterval {
 		return
 	}
-	r.savedAt = time
+	r.savedAt = at
 	if err := s.opts.store.Save(ctx, cursor); err != nil {
 		s.log.Error("postroad: the cursor was not saved", "error", err)
 		return

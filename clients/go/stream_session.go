@@ -29,7 +29,7 @@ func (r *streamReader) session(ctx context.Context) (established bool, err error
 	if err != nil {
 		return false, err
 	}
-	defer r.client.release(l)
+	defer func() { r.client.release(l, err) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := l.cc.NewStream(r.client.outgoing(ctx), &oneWay, methodRead, callOptions())

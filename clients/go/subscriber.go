@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -199,6 +198,7 @@ type Subscriber struct {
 	running   chan struct{} // closed when the run is over; nil: none
 	abandoned chan struct{} // closed when Close has waited long enough
 	abandon   func()
+	late      error // handlers did not end in time; of this run
 	stats     SubscriberStats
 }
 
@@ -287,7 +287,7 @@ func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finis
 	if s.running != nil || s.handling > 0 {
 		return nil, nil, ErrBusy
 	}
-	s.stopping = false
+	s.stopping, s.late = false, nil
 	s.running, s.idle, s.abandoned = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	handlers, cancel := context.WithCancelCause(ctx)
 	var once sync.Once
@@ -324,8 +324,11 @@ func (s *Subscriber) drain(running context.Context) error {
 		s.work.Broadcast()
 		s.tellIdleLocked()
 	}
-	idle, abandoned := s.idle, s.abandoned
+	idle, abandoned, late := s.idle, s.abandoned, s.late
 	s.qmu.Unlock()
+	if late != nil {
+		return late
+	}
 	limit, stop := s.drainLimit(running)
 	defer stop()
 	select {
@@ -334,7 +337,10 @@ func (s *Subscriber) drain(running context.Context) error {
 	case <-abandoned:
 	case <-limit:
 	}
-	return &Error{Code: codes.DeadlineExceeded, Reason: "HANDLERS_RUN", Message: "handlers still run", cause: context.DeadlineExceeded}
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	s.late = &Error{Code: codes.DeadlineExceeded, Reason: "HANDLERS_RUN", Message: "handlers still run", cause: context.DeadlineExceeded}
+	return s.late
 }
 
 // drainLimit is when waiting ends by itself: not if Close is what ended the run, whose context says.
@@ -422,10 +428,7 @@ func (s *Subscriber) call(ctx context.Context, d *Delivery) (err error) {
 			s.report(d, err)
 		}
 	}()
-	if s.client.opts.tracing && d.Headers[traceHeader] != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(d.Headers))
-	}
-	return s.handler(ctx, d)
+	return s.handler(s.client.traced(ctx, d.Headers), d)
 }
 
 func (s *Subscriber) report(d *Delivery, err error) {

@@ -44,7 +44,7 @@ func (s *Subscriber) connect(ctx context.Context) (established bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	defer s.client.release(l)
+	defer func() { s.client.release(l, err) }()
 	// The stream outlives ctx: what handlers settled is still sent.
 	calling, cancel := context.WithCancel(s.client.outgoing(context.WithoutCancel(ctx)))
 	defer cancel()

@@ -1,0 +1,69 @@
+package postroad
+
+import (
+	"sync"
+	"time"
+)
+
+// manualClock stands still until it is told to go on.
+type manualClock struct {
+	mu     sync.Mutex
+	now    time.Time
+	timers map[chan time.Time]time.Time
+	added  sync.Cond // a timer was
+}
+
+func newManualClock() *manualClock {
+	c := &manualClock{now: time.Unix(1_700_000_000, 0), timers: map[chan time.Time]time.Time{}}
+	c.added.L = &c.mu
+	return c
+}
+
+func (c *manualClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *manualClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	timer := make(chan time.Time, 1)
+	if d <= 0 {
+		timer <- c.now
+		return timer, func() {}
+	}
+	c.timers[timer] = c.now.Add(d)
+	c.added.Broadcast()
+	return timer, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.timers, timer)
+	}
+}
+
+// awaitTimer waits until something waits for exactly d from now.
+func (c *manualClock) awaitTimer(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		for _, due := range c.timers {
+			if due.Equal(c.now.Add(d)) {
+				return
+			}
+		}
+		c.added.Wait()
+	}
+}
+
+func (c *manualClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	for timer, due := range c.timers {
+		if !due.After(c.now) {
+			timer <- c.now
+			delete(c.timers, timer)
+		}
+	}
+}

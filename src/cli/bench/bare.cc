@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -17,6 +16,7 @@ namespace postroad::cli::bench {
 namespace {
 
 constexpr const char* kTopic = "bench";
+constexpr size_t kSyncBytes = 512;
 
 double PerSecond(uint64_t count, MonotonicTime since) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - since;
@@ -95,27 +95,34 @@ Result<double> BareScan(const std::string& directory) {
 Result<std::vector<Duration>> BareSync(const std::string& directory, uint32_t rate,
                                        Duration length) {
   const std::string path = directory + "/sync";
-  const int file = open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  const int file = open(path.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return Fail(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
-  const std::array<char, 512> bytes{};
+  // As a log does it: the blocks are there before they are written.
+  const double records = std::chrono::duration<double>(length).count() * rate;
+  (void)fallocate(file, FALLOC_FL_KEEP_SIZE, 0, kSyncBytes * static_cast<off_t>(records + 1));
+  std::string bytes;
   std::vector<Duration> took;
   const MonotonicTime start = std::chrono::steady_clock::now();
   const Duration step = std::chrono::nanoseconds(1'000'000'000 / rate);
-  for (MonotonicTime due = start; due < start + length; due += step) {
+  for (MonotonicTime due = start; due < start + length;) {
     std::this_thread::sleep_until(due);
-    const MonotonicTime before = std::chrono::steady_clock::now();
+    const MonotonicTime first = due, now = std::chrono::steady_clock::now();
+    for (bytes.clear(); due <= now && due < start + length; due += step)
+      bytes.append(kSyncBytes, 'x');
     if (write(file, bytes.data(), bytes.size()) < 0 || fdatasync(file) != 0) break;
-    took.push_back(std::chrono::steady_clock::now() - before);
+    const MonotonicTime done = std::chrono::steady_clock::now();
+    for (MonotonicTime at = first; at < due; at += step) took.push_back(done - at);
   }
   close(file);
-  std::ranges::sort(took);
   if (took.empty()) return Fail(ErrorCode::kUnavailable, "cannot sync " + path);
   return took;
 }
 
-Duration Quantile(const std::vector<Duration>& sorted, double part) {
-  if (sorted.empty()) return Duration::zero();
-  return sorted[std::min(sorted.size() - 1, static_cast<size_t>(part * double(sorted.size())))];
+Duration Quantile(std::vector<Duration> values, double part) {
+  if (values.empty()) return Duration::zero();
+  const size_t at = std::min(values.size() - 1, static_cast<size_t>(part * double(values.size())));
+  std::ranges::nth_element(values, values.begin() + static_cast<ptrdiff_t>(at));
+  return values[at];
 }
 
 }  // namespace postroad::cli::bench

@@ -20,7 +20,8 @@ Result<double> BareAppend(const std::string& directory, uint64_t events, uint32_
 // Reads all of what BareAppend wrote there, every record parsed. Returns events/s.
 Result<double> BareScan(const std::string& directory);
 
-// write + fdatasync of 512 bytes, `rate` times a second for `length`: how long each took, sorted.
+// 512 bytes due `rate` times a second for `length`, each time all that is due written and synced
+// (fdatasync) at once: how long after its time each was on disk.
 Result<std::vector<Duration>> BareSync(const std::string& directory, uint32_t rate,
                                        Duration length);
 
@@ -29,8 +30,8 @@ Result<double> BareUnary(Duration length);
 // The server of BareUnary, in a process of its own; ends with it.
 Status ServeBareUnary();
 
-// The value below which `part` (0 to 1) of the sorted values are.
-Duration Quantile(const std::vector<Duration>& sorted, double part);
+// The value below which `part` (0 to 1) of the values are.
+Duration Quantile(std::vector<Duration> values, double part);
 
 }  // namespace postroad::cli::bench
 

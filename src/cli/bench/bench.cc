@@ -122,7 +122,7 @@ Status RunBench(const Context& context, const BenchArgs& args) {
 Sizes Sizes::Quick() {
   return {.events = 200'000,
           .length = std::chrono::seconds(1),
-          .topics = 50'000,
+          .topics = 400'000,
           .stored = 500'000,
           .rounds = 1};
 }

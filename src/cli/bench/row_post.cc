@@ -15,9 +15,21 @@ namespace postroad::cli::bench {
 namespace {
 
 constexpr size_t kBatch = 100;
-// Events of one group commit of the bare store: what the journal's groups come to when a stream
-// has 16 batches of 100 under way.
-constexpr uint32_t kBareGroup = 1600;
+// Events of one group commit of the bare store, at least: what its runs take.
+constexpr double kLeastGroup = 1000;
+
+// Group commits that the bench's own server made so far, and the events in them.
+struct Groups {
+  double count = 0, events = 0;
+};
+
+Result<Groups> GroupsSoFar(Bench& bench) {
+  Groups groups;
+  if (!bench.own_server()) return groups;
+  POSTROAD_ASSIGN(groups.count, bench.server().Metric("postroad_journal_group_events_count"));
+  POSTROAD_ASSIGN(groups.events, bench.server().Metric("postroad_journal_group_events_sum"));
+  return groups;
+}
 
 }  // namespace
 
@@ -79,13 +91,18 @@ Result<Measured> PostStream(Bench& bench) {
   POSTROAD_ASSIGN(const Client client, bench.Connect());
   std::vector<double> ours, bare;
   for (int round = 0; round < bench.sizes().rounds; ++round) {
-    POSTROAD_ASSIGN(const double appended,
-                    BareAppend(bench.Folder("append" + std::to_string(round)), bench.sizes().events,
-                               kBareGroup));
-    bare.push_back(appended);
+    POSTROAD_ASSIGN(const Groups before, GroupsSoFar(bench));
     POSTROAD_ASSIGN(const double posted,
                     PostEvents(client, bench.Unique("stream"), bench.sizes().events));
     ours.push_back(posted);
+    POSTROAD_ASSIGN(const Groups after, GroupsSoFar(bench));
+    // The bare store gets groups of the same size, or larger.
+    const double commits = std::max(after.count - before.count, 1.0);
+    const double group = std::max((after.events - before.events) / commits, kLeastGroup);
+    POSTROAD_ASSIGN(const double appended,
+                    BareAppend(bench.Folder("append" + std::to_string(round)), bench.sizes().events,
+                               static_cast<uint32_t>(group)));
+    bare.push_back(appended);
   }
   const double mine = Median(ours), store = Median(bare);
   return Measured{Rate(mine), "store append " + Rate(store), Ratio(mine, store), "0.50 of bare",

@@ -1,8 +1,11 @@
 #include "cli/bench/server_process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,15 +37,37 @@ Error Failed(const std::string& what, int number) {
   return {ErrorCode::kUnavailable, "cannot " + what + ": " + std::strerror(number)};
 }
 
-// "  grpc  127.0.0.1:40123" gives the address.
-std::string AddressIn(const std::string& output) {
+// "  grpc  127.0.0.1:40123" gives the address of "grpc".
+std::string AddressIn(const std::string& output, std::string_view protocol) {
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line) && !lines.eof();) {
     std::istringstream words(line);
     std::string word, address;
-    if (words >> word >> address && word == "grpc") return address;
+    if (words >> word >> address && word == protocol) return address;
   }
   return "";
+}
+
+// The answer to GET `path`, with its headers; empty if there is none. `address`: 127.0.0.1:<port>.
+std::string HttpGet(const std::string& address, const std::string& path) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string port = address.substr(address.find(':') + 1);
+  to.sin_port = htons(static_cast<uint16_t>(std::strtoul(port.c_str(), nullptr, 10)));
+  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::string answer;
+  const std::string request =
+      "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 &&
+      write(connection, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
+    std::array<char, 16384> chunk{};
+    for (ssize_t got = 0; (got = read(connection, chunk.data(), chunk.size())) > 0;) {
+      answer.append(chunk.data(), static_cast<size_t>(got));
+    }
+  }
+  close(connection);
+  return answer;
 }
 
 }  // namespace
@@ -94,8 +119,9 @@ Status ServerProcess::ReadAddress() {
     const ssize_t got = read(output_, chunk.data(), chunk.size());
     if (got <= 0) return Fail(ErrorCode::kUnavailable, "the bench's server ended at its start");
     output.append(chunk.data(), static_cast<size_t>(got));
-    address_ = AddressIn(output);
-    if (!address_.empty()) return {};
+    address_ = AddressIn(output, "grpc");
+    http_address_ = AddressIn(output, "http");
+    if (!address_.empty()) return {};  // both come in one piece
   }
   return Fail(ErrorCode::kDeadlineExceeded, "the bench's server did not say where it listens");
 }
@@ -113,6 +139,14 @@ void ServerProcess::Kill() {
   if (output_ >= 0) close(output_);
   pid_ = -1;
   output_ = -1;
+}
+
+Result<double> ServerProcess::Metric(const std::string& name) const {
+  std::istringstream lines(HttpGet(http_address_, "/metrics"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(name + " ")) return std::strtod(line.c_str() + name.size() + 1, nullptr);
+  }
+  return Fail(ErrorCode::kUnavailable, "the bench's server does not tell its metric " + name);
 }
 
 uint64_t ServerProcess::ResidentBytes() const {

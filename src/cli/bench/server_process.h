@@ -35,14 +35,16 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // Starts this same program with `arguments` and waits for it to print "<word>  <address>" of a
-  // listener, where `word` is "grpc". Fails with what it wrote, if it ends before.
+  // Starts this same program with `arguments` and waits for it to print "grpc  <address>" of its
+  // listener. Fails if it ends before.
   Status Start(const std::vector<std::string>& arguments);
   // `serve` on free ports with its data in `directory`, and nothing of the settings around.
   Status Serve(const std::string& directory);
   void Kill();  // SIGKILL, and waits
 
   const std::string& address() const { return address_; }
+  // The value of a line of /metrics, by the metric's name with its labels. Of `serve` only.
+  Result<double> Metric(const std::string& name) const;
   pid_t pid() const { return pid_; }
   uint64_t ResidentBytes() const;
   Duration CpuTime() const;
@@ -52,7 +54,7 @@ class ServerProcess {
 
   pid_t pid_ = -1;
   int output_ = -1;
-  std::string address_;
+  std::string address_, http_address_;
 };
 
 }  // namespace postroad::cli::bench

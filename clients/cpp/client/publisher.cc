@@ -89,6 +89,7 @@ Publisher::Impl::Impl(std::shared_ptr<Client::Impl> connection, PublisherOptions
   on_stop.emplace(life.token(), [this] {
     std::lock_guard lock(mutex);
     wake.notify_all();
+    roomy.notify_all();
     settled.notify_all();
   });
 }
@@ -96,28 +97,41 @@ Publisher::Impl::Impl(std::shared_ptr<Client::Impl> connection, PublisherOptions
 Status Publisher::Impl::Take(PostCall call, std::string_view bytes) {
   std::unique_lock lock(mutex);
   POSTROAD_TRY(WaitForRoom(lock, bytes.size()));
-  const bool was_open = open != nullptr;
+  const bool was_idle = IdleLocked(), was_open = open != nullptr;
   AppendLocked(std::move(call), bytes);
-  PumpLocked();
-  if (!was_open || !stream) wake.notify_one();
+  Pump(lock);
+  // The thread connects, and has timers: for what lingers, and for the first deadline.
+  const bool first_deadline = was_idle && options.timeout != Duration{};
+  if (!stream || (!was_open && open) || first_deadline) wake.notify_one();
   return {};
 }
 
+// When those who wait for room are woken: not for each batch, or they and the thread would take
+// turns.
+bool Publisher::Impl::RoomyLocked() const {
+  return buffered_bytes <= options.max_buffered_bytes / 8 * 7;
+}
+
+bool Publisher::Impl::HasRoomLocked(size_t bytes) const {
+  return buffered_bytes == 0 || buffered_bytes + bytes <= options.max_buffered_bytes;
+}
+
 Status Publisher::Impl::WaitForRoom(std::unique_lock<std::mutex>& lock, size_t bytes) {
-  const auto has_room = [&] {
-    return buffered_bytes == 0 || buffered_bytes + bytes <= options.max_buffered_bytes;
-  };
   if (life.stopping()) return Fail(client::ClientClosed());
-  if (has_room()) return {};
-  if (options.when_full == PublisherOptions::WhenFull::kBlock && !OnThread()) {
-    const auto has_end = [&] { return life.stopping() || has_room(); };
+  const bool may_wait = options.when_full == PublisherOptions::WhenFull::kBlock && !OnThread();
+  // Nobody takes the room from those who wait already.
+  if (HasRoomLocked(bytes) && (!may_wait || waiting_for_room == 0 || RoomyLocked())) return {};
+  if (may_wait) {
+    const auto has_end = [&] { return life.stopping() || (RoomyLocked() && HasRoomLocked(bytes)); };
+    ++waiting_for_room;
     if (options.timeout == Duration{}) {
-      settled.wait(lock, has_end);
+      roomy.wait(lock, has_end);
     } else {
-      settled.wait_for(lock, options.timeout, has_end);
+      roomy.wait_for(lock, options.timeout, has_end);
     }
+    --waiting_for_room;
     if (life.stopping()) return Fail(client::ClientClosed());
-    if (has_room()) return {};
+    if (HasRoomLocked(bytes)) return {};
   }
   return Fail(ErrorCode::kResourceExhausted,
               "posts of " + std::to_string(buffered_bytes) + " bytes wait for their answers", "",
@@ -136,7 +150,7 @@ void Publisher::Impl::AppendLocked(PostCall call, std::string_view bytes) {
     open->deadline =
         options.timeout == Duration{} ? MonotonicTime::max() : open->begun + options.timeout;
   }
-  call.number = next_call++;
+  call.number = calls.Begin();
   call.size = bytes.size();
   stats.posted += call.events;
   buffered_bytes += bytes.size();
@@ -163,14 +177,12 @@ Status Publisher::Impl::Flush(Duration timeout) {
     return Fail(ErrorCode::kFailedPrecondition, "a callback of the publisher cannot wait for it");
   }
   std::unique_lock lock(mutex);
-  const uint64_t target = next_call;
-  ++flushing;
-  PumpLocked();
+  const auto target = flushing.insert(calls.next());
+  Pump(lock);
   wake.notify_one();
-  const bool done = settled.wait_for(lock, timeout, [&] {
-    return OldestCallLocked() >= target || life.state() == State::kClosed;
-  });
-  --flushing;
+  const bool done = settled.wait_for(
+      lock, timeout, [&] { return calls.oldest() >= *target || life.state() == State::kClosed; });
+  flushing.erase(target);
   if (done) return {};
   return Fail(ErrorCode::kDeadlineExceeded,
               "not all posts were answered within " + FormatDuration(timeout));

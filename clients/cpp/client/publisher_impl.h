@@ -10,10 +10,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "client/call_window.h"
 #include "client/lifecycle.h"
 #include "client/post_codec.h"
 #include "client/stream.h"
@@ -60,7 +62,7 @@ struct Publisher::Impl final : public client::StreamListener {
   Status Session();
   void Serve(std::shared_ptr<client::Stream> opened);
   void AnswerReplies(std::unique_lock<std::mutex>& lock);
-  void Answer(std::unique_ptr<client::PostBatch> batch, grpc::ByteBuffer reply);
+  void Answer(std::unique_ptr<client::PostBatch> batch, const grpc::ByteBuffer& reply);
   void Refused(std::unique_ptr<client::PostBatch> batch, const Error& error);
   void WaitOutOverload(std::unique_lock<std::mutex>& lock);
   void Complete(std::unique_ptr<client::PostBatch> batch, Result<client::PostReply> reply);
@@ -70,15 +72,18 @@ struct Publisher::Impl final : public client::StreamListener {
   // Fails what is past its deadline; may let the lock go.
   void Expire(std::unique_lock<std::mutex>& lock);
   void RecordConnection();
+  // Sends the next batch, if one may go; lets the lock go meanwhile.
+  void Pump(std::unique_lock<std::mutex>& lock);
 
   // With the mutex held.
   Status WaitForRoom(std::unique_lock<std::mutex>& lock, size_t bytes);
+  bool HasRoomLocked(size_t bytes) const;
+  bool RoomyLocked() const;
   void AppendLocked(client::PostCall call, std::string_view bytes);
   void SealLocked();
   bool DueLocked() const;
-  void PumpLocked();
+  bool MaySendLocked();
   bool IdleLocked() const { return !open && sealed.empty() && in_flight.empty() && again.empty(); }
-  uint64_t OldestCallLocked() const;
   MonotonicTime NextDeadlineLocked() const;
   MonotonicTime NextTimerLocked() const;
   client::PostBatches TakeAllLocked();
@@ -100,16 +105,18 @@ struct Publisher::Impl final : public client::StreamListener {
 
   mutable std::mutex mutex;         // for all that follows
   std::condition_variable wake;     // the thread
-  std::condition_variable settled;  // who waits for room or a flush
+  std::condition_variable roomy;    // who waits for room
+  std::condition_variable settled;  // who waits for a flush
   // Where a batch is: being filled; full; sent, in the order of the replies; refused for now.
   std::unique_ptr<client::PostBatch> open;
   client::PostBatches sealed;
   client::PostBatches in_flight;
   client::PostBatches again;
-  std::optional<uint64_t> answering;  // the first call whose callbacks run
-  uint64_t next_call = 0;
+  size_t answering = 0;  // batches answered but not looked at yet; they count as in flight
+  client::CallWindow calls;
   size_t buffered_bytes = 0;
-  size_t flushing = 0;
+  size_t waiting_for_room = 0;       // callers
+  std::multiset<uint64_t> flushing;  // the calls before which all is to be answered
   size_t usual_body = 0;
 
   std::shared_ptr<client::Stream> stream;

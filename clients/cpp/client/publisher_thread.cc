@@ -81,6 +81,7 @@ Status Publisher::Impl::Session() {
   {
     std::unique_lock lock(mutex);
     established = writing = paused = broken = false;
+    answering = 0;
     replies.clear();
     end.reset();
     Expire(lock);
@@ -105,7 +106,7 @@ void Publisher::Impl::Serve(std::shared_ptr<Stream> opened) {
       WaitOutOverload(lock);
     } else {
       Expire(lock);
-      PumpLocked();
+      Pump(lock);
       if (end || !replies.empty()) continue;
       const MonotonicTime timer = NextTimerLocked();
       if (timer == MonotonicTime::max()) {
@@ -121,22 +122,21 @@ void Publisher::Impl::Serve(std::shared_ptr<Stream> opened) {
 
 void Publisher::Impl::AnswerReplies(std::unique_lock<std::mutex>& lock) {
   while (!replies.empty()) {
-    grpc::ByteBuffer reply = std::move(replies.front());
-    replies.pop_front();
-    if (broken || in_flight.empty()) continue;
-    std::unique_ptr<PostBatch> batch = std::move(in_flight.front());
-    in_flight.pop_front();
-    answering = batch->calls.front().number;
+    const std::deque<grpc::ByteBuffer> answers = std::exchange(replies, {});
+    PostBatches batches;
+    for (; batches.size() < answers.size() && !broken && !in_flight.empty();
+         in_flight.pop_front()) {
+      batches.push_back(std::move(in_flight.front()));
+    }
+    answering = batches.size();
     lock.unlock();
-    Answer(std::move(batch), std::move(reply));
+    for (size_t i = 0; i < batches.size(); ++i) Answer(std::move(batches[i]), answers[i]);
     lock.lock();
-    answering.reset();
-    settled.notify_all();
-    PumpLocked();
+    Pump(lock);
   }
 }
 
-void Publisher::Impl::Answer(std::unique_ptr<PostBatch> batch, grpc::ByteBuffer message) {
+void Publisher::Impl::Answer(std::unique_ptr<PostBatch> batch, const grpc::ByteBuffer& message) {
   const grpc::Slice bytes = client::ToSlice(message);
   Result<PostReply> reply = client::ParsePostReply(client::ViewOf(bytes));
   if (reply && reply->refused) return Refused(std::move(batch), reply->error);
@@ -150,12 +150,14 @@ void Publisher::Impl::Refused(std::unique_ptr<PostBatch> batch, const Error& err
   if (client::IsRetryable(error.code)) {
     life.Log(Severity::kWarning, "a batch was refused for now: " + error.ToString());
     std::lock_guard lock(mutex);
+    --answering;
     again.push_back(std::move(batch));
     paused = true;
     return;
   }
   if (batch->calls.size() == 1) return Complete(std::move(batch), Fail(error));
   std::lock_guard lock(mutex);
+  --answering;
   PostBatches parts = Split(*batch);
   Prepend(sealed, parts);
 }
@@ -174,15 +176,16 @@ void Publisher::Impl::WaitOutOverload(std::unique_lock<std::mutex>& lock) {
   Sleep(wait);
   lock.lock();
   paused = false;
-  PumpLocked();
+  Pump(lock);
 }
 
 void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostReply> reply) {
   {
     std::lock_guard lock(mutex);
+    if (answering > 0) --answering;
     (reply ? stats.acked : stats.failed) += batch->events;
     for (const auto& call : batch->calls) buffered_bytes -= call.size;
-    settled.notify_all();
+    if (waiting_for_room > 0 && RoomyLocked()) roomy.notify_all();
   }
   size_t next = 0;
   for (client::PostCall& call : batch->calls) {
@@ -208,6 +211,9 @@ void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostRepl
       life.Log(Severity::kError, std::string("a post's callback threw: ") + e.what());
     }
   }
+  std::lock_guard lock(mutex);
+  for (const client::PostCall& call : batch->calls) calls.End(call.number);
+  if (!flushing.empty() && calls.oldest() >= *flushing.begin()) settled.notify_all();
 }
 
 void Publisher::Impl::Lost(const Error& error) {
@@ -222,12 +228,8 @@ void Publisher::Impl::FailAll(const Error& error) {
   {
     std::lock_guard lock(mutex);
     all = TakeAllLocked();
-    if (!all.empty()) answering = all.front()->calls.front().number;
   }
   for (auto& batch : all) Complete(std::move(batch), Fail(error));
-  std::lock_guard lock(mutex);
-  answering.reset();
-  settled.notify_all();
 }
 
 void Publisher::Impl::Sleep(Duration wait) {
@@ -257,7 +259,6 @@ void Publisher::Impl::Expire(std::unique_lock<std::mutex>& lock) {
     }
   }
   if (expired.empty()) return;
-  answering = expired.front()->calls.front().number;
   lock.unlock();
   for (auto& batch : expired) {
     const std::string what = batch->attempts == 0 ? "not sent within " : "not answered within ";
@@ -267,8 +268,6 @@ void Publisher::Impl::Expire(std::unique_lock<std::mutex>& lock) {
     Complete(std::move(batch), Fail(ErrorCode::kDeadlineExceeded, std::move(message)));
   }
   lock.lock();
-  answering.reset();
-  settled.notify_all();
 }
 
 PostBatches Publisher::Impl::TakeAllLocked() {
@@ -280,32 +279,33 @@ PostBatches Publisher::Impl::TakeAllLocked() {
 
 // Whether the batch being filled may go out.
 bool Publisher::Impl::DueLocked() const {
-  return in_flight.empty() || flushing > 0 || Now() >= open->begun + options.linger;
+  return in_flight.empty() || !flushing.empty() || Now() >= open->begun + options.linger;
 }
 
-void Publisher::Impl::PumpLocked() {
-  if (!stream || end || writing || paused || broken) return;
-  if (in_flight.size() >= options.max_in_flight) return;
-  if (sealed.empty()) {
-    if (!open || !DueLocked()) return;
-    SealLocked();
-  }
+// Whether a batch may be sent; seals the one that is being filled if it is the next.
+bool Publisher::Impl::MaySendLocked() {
+  if (!stream || end || writing || paused || broken) return false;
+  if (in_flight.size() + answering >= options.max_in_flight) return false;
+  if (!sealed.empty()) return true;
+  if (!open || !DueLocked()) return false;
+  SealLocked();
+  return true;
+}
+
+void Publisher::Impl::Pump(std::unique_lock<std::mutex>& lock) {
+  if (!MaySendLocked()) return;
   std::unique_ptr<PostBatch> batch = std::move(sealed.front());
   sealed.pop_front();
   ++stats.batches;
   if (batch->attempts++ > 0) ++stats.retried;
-  writing = true;
-  // If the stream is over by now, its end puts the batch back.
-  stream->Write(client::ToByteBuffer(std::shared_ptr<const std::string>(batch->body)));
+  writing = true;  // nobody else writes
+  const std::shared_ptr<Stream> to = stream;
+  auto message = client::ToByteBuffer(std::shared_ptr<const std::string>(batch->body));
   in_flight.push_back(std::move(batch));
-}
-
-uint64_t Publisher::Impl::OldestCallLocked() const {
-  uint64_t oldest = answering.value_or(next_call);
-  for (const PostBatches* batches : {&again, &in_flight, &sealed}) {
-    for (const auto& batch : *batches) oldest = std::min(oldest, batch->calls.front().number);
-  }
-  return open ? std::min(oldest, open->calls.front().number) : oldest;
+  lock.unlock();
+  // If the stream is over by now, its end puts the batch back.
+  to->Write(std::move(message));
+  lock.lock();
 }
 
 MonotonicTime Publisher::Impl::NextDeadlineLocked() const {
@@ -337,17 +337,23 @@ void Publisher::Impl::RecordConnection() {
 void Publisher::Impl::OnOpen() { RecordConnection(); }
 
 void Publisher::Impl::OnMessage(grpc::ByteBuffer message) {
-  RecordConnection();
-  std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
+  if (!established) {
+    lock.unlock();
+    RecordConnection();
+    lock.lock();
+  }
   replies.push_back(std::move(message));  // at most as many as are in flight
-  wake.notify_one();
-  if (stream) stream->Read();
+  if (replies.size() == 1) wake.notify_one();
+  const std::shared_ptr<Stream> from = stream;
+  lock.unlock();
+  if (from) from->Read();
 }
 
 void Publisher::Impl::OnWritten() {
-  std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
   writing = false;
-  PumpLocked();
+  Pump(lock);
 }
 
 void Publisher::Impl::OnEnd(Status status) {

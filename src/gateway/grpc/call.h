@@ -1,11 +1,12 @@
 // What every call has in common: it lives on one executor, keeps itself until gRPC is done with it,
-// and ends once. gRPC's threads only hand over.
+// and ends once. gRPC's threads only hand over, but for brief calls (StartCallHere).
 #ifndef POSTROAD_GATEWAY_GRPC_CALL_H_
 #define POSTROAD_GATEWAY_GRPC_CALL_H_
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -29,6 +30,11 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   void Begin() {
     self_ = this->shared_from_this();
     executor_.Post([this] { Authenticated(gateway_.Authenticate(context_)); });
+  }
+  // Begins on gRPC's thread, before gRPC knows the reactor: no reaction comes before it returns.
+  void BeginHere() {
+    self_ = this->shared_from_this();
+    Authenticated(gateway_.Authenticate(context_));
   }
 
  protected:
@@ -54,10 +60,10 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   void FinishWith(const Error& error) { FinishWith(ToGrpcStatus(error)); }
   void FinishOk() { FinishWith(grpc::Status::OK); }
   bool finished() const { return finished_; }
-  // For reactors that end by another call than Finish; false if the call has ended before.
+  // For those that end by another call than Finish, or away from the executor; false if the call
+  // has ended before.
   bool MarkFinished(grpc::StatusCode code) {
-    if (finished_) return false;
-    finished_ = true;
+    if (finished_.exchange(true)) return false;
     method_.Ended(code);
     drain_.reset();
     Finishing();
@@ -76,6 +82,11 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   void Hand(F task) {
     executor_.Post(std::move(task));
   }
+
+  // Of a call that has nothing that belongs to the executor, before it can finish: it may end and go
+  // on any thread, without Gone. What ends it elsewhere must MarkFinished before it touches what is
+  // gRPC's.
+  void LiveBriefly() { brief_ = true; }
 
   Gateway& gateway_;
   Executor& executor_;
@@ -96,15 +107,17 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
 
   // From gRPC's threads.
   void OnCancel() final {
-    executor_.Post([this] { Cancelled(); });
+    executor_.Post([self = this->shared_from_this()] { self->Cancelled(); });
   }
   void OnDone() final {
-    executor_.Post([self = std::move(self_)] { self->Gone(); });
+    std::shared_ptr<Call> self = std::move(self_);
+    if (!brief_) executor_.Post([self = std::move(self)] { self->Gone(); });
   }
 
   std::shared_ptr<Call> self_;  // until OnDone
   DrainList::Handle drain_;
-  bool finished_ = false;
+  std::atomic<bool> finished_ = false;
+  bool brief_ = false;
 };
 
 // Makes the call and starts it; gRPC takes the pointer as its reactor.
@@ -112,6 +125,14 @@ template <typename C, typename... Args>
 C* StartCall(Args&&... args) {
   auto call = std::make_shared<C>(std::forward<Args>(args)...);
   call->Begin();
+  return call.get();
+}
+
+// The same for calls that do their first work at once: where a hand-over would cost more than it.
+template <typename C, typename... Args>
+C* StartCallHere(Args&&... args) {
+  auto call = std::make_shared<C>(std::forward<Args>(args)...);
+  call->BeginHere();
   return call.get();
 }
 

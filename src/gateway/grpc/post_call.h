@@ -1,10 +1,12 @@
-// Post: one batch, one answer.
+// Post: one batch, one answer. It is parsed on gRPC's thread, unless it is large, and answered on
+// the journal's executor for completions; only one that awaits acks lives on an executor of its own.
 #ifndef POSTROAD_GATEWAY_GRPC_POST_CALL_H_
 #define POSTROAD_GATEWAY_GRPC_POST_CALL_H_
 
 #include <grpcpp/support/byte_buffer.h>
 
 #include "gateway/grpc/call.h"
+#include "gateway/grpc/post_message.h"
 
 namespace postroad::gateway {
 
@@ -18,7 +20,9 @@ class PostCall final : public Call<grpc::ServerUnaryReactor> {
   void Started() override;
   void Finishing() override { wait_.reset(); }
   void Gone() override {}
-  void Completed(Result<broker::PostOutcome> outcome);
+  void Parse();
+  void Stored(Result<broker::PostOutcome> outcome);
+  void Await(PostCommand command);
 
   const grpc::ByteBuffer& request_;
   grpc::ByteBuffer& response_;

@@ -11,7 +11,7 @@ namespace postroad::gateway {
 PostroadService::PostroadService(Gateway& gateway) : RawService(gateway, "postroad.v1.Postroad") {
   AddUnary("Post",
            [this](MethodMetrics& method, Context& context, const Bytes& request, Bytes& response) {
-             return StartCall<PostCall>(gateway_, method, context, request, response);
+             return StartCallHere<PostCall>(gateway_, method, context, request, response);
            });
   AddBidiStream("PostStream", [this](MethodMetrics& method, Context& context) {
     return StartCall<PostStreamCall>(gateway_, method, context);

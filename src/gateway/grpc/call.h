@@ -105,7 +105,8 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
     if (MarkFinished(status.error_code())) this->Finish(std::move(status));
   }
 
-  // From gRPC's threads.
+  // From gRPC's threads, which may run them at once: else it hands each to a thread of its own.
+  bool InternalInlineable() final { return true; }
   void OnCancel() final {
     executor_.Post([self = this->shared_from_this()] { self->Cancelled(); });
   }

@@ -7,9 +7,13 @@ build_packages=(
   libgrpc++-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev
   libtomlplusplus-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
 )
-# What the tests need besides. Go (1.21 or newer) is optional: the Kill Bill interop test uses it.
+# What the tests need besides.
 test_packages=(
   curl libbenchmark-dev libgmock-dev libgtest-dev openssl python3
+)
+# What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
+go_packages=(
+  golang-go
 )
 # What `./dev check` needs besides.
 check_packages=(

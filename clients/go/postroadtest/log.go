@@ -30,11 +30,6 @@ type topic struct {
 
 func (t *topic) next() uint64 { return t.first + uint64(len(t.records)) }
 
-// from is the records from an offset on.
-func (t *topic) from(offset uint64) []*record {
-	return t.records[min(offset-min(offset, t.first), uint64(len(t.records))):]
-}
-
 func (s *Server) topicNamed(name string) *topic {
 	t := s.topics[name]
 	if t == nil {
@@ -127,7 +122,7 @@ func (s *Server) topicNames(pattern string) []string {
 	return names
 }
 
-// startOf finds a start in a series of records by their time.
+// startAt finds a start in a series of records by their time.
 func startAt(records []*record, t time.Time) int {
 	return sort.Search(len(records), func(i int) bool { return !records[i].stored.Before(t) })
 }

@@ -1,0 +1,182 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/postroad/postroad/clients/go"
+)
+
+func TestR1AnEventArrivesWhole(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	event := postroad.Event{ID: "id", Topic: "orders", Key: "key", Type: "order.paid", ContentType: "text/plain",
+		Payload: []byte{0, 0xff}, Headers: map[string]string{"traceparent": "00-1"},
+		Time: time.Unix(1_700_000_000, 123_456_789).UTC(), SearchKeys: []string{"customer"}}
+	_, err := w.publisher(c).Post(w.within(), event)
+	w.must(err)
+	for m, err := range w.stream(c, "orders", postroad.StopAtEnd()).Events(w.within()) {
+		w.must(err)
+		got := m.Clone()
+		if got.ID != event.ID || got.Topic != event.Topic || got.Key != event.Key || got.Type != event.Type ||
+			got.ContentType != event.ContentType || string(got.Payload) != string(event.Payload) ||
+			len(got.Headers) != 1 || got.Headers["traceparent"] != "00-1" || !got.Time.Equal(event.Time) ||
+			!slices.Equal(got.SearchKeys, event.SearchKeys) || !got.DeliverAt.IsZero() {
+			t.Errorf("got %+v, want %+v", got, event)
+		}
+		if m.StoredAt.Before(event.Time) {
+			t.Errorf("stored at %v", m.StoredAt)
+		}
+	}
+}
+
+func TestR2ACursorGoesOnAfterItsEventInAnotherReader(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 10)
+	for _, topics := range []string{"orders", "ord*"} {
+		cursor := ""
+		for m, err := range w.stream(c, topics, postroad.StopAtEnd()).Events(w.within()) {
+			w.must(err)
+			if string(m.Payload) == "3" {
+				cursor = m.Cursor()
+			}
+		}
+		var rest seen
+		w.must(w.stream(c, topics, postroad.FromCursor(cursor), postroad.StopAtEnd()).Run(w.within(), rest.into))
+		w.same(topics, rest.all(), numbers(4, 10))
+	}
+}
+
+func TestR3AFailingHandlerStopsBeforeItsEvent(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 5)
+	failed := errors.New("no")
+	for _, panics := range []bool{false, true} {
+		var before, after seen
+		s := w.stream(c, "orders")
+		err := s.Run(w.within(), func(ctx context.Context, m *postroad.Message) error {
+			if string(m.Payload) != "3" {
+				return before.into(ctx, m)
+			}
+			if panics {
+				panic(failed)
+			}
+			return failed
+		})
+		if !errors.Is(err, failed) {
+			t.Errorf("got %v", err)
+		}
+		w.same("before", before.all(), numbers(0, 3))
+		w.must(w.stream(c, "orders", postroad.FromCursor(s.Cursor()), postroad.StopAtEnd()).Run(w.within(), after.into))
+		w.same("after", after.all(), numbers(3, 5))
+	}
+}
+
+func TestR4ARetriedHandlerSeesItsEventAgainAndNoOther(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 5)
+	var all seen
+	w.reading(w.stream(c, "orders", postroad.RetryHandler()), func(ctx context.Context, m *postroad.Message) error {
+		all.add(m.Payload)
+		if string(m.Payload) == "2" && all.times("2") < 3 {
+			return errors.New("later")
+		}
+		return nil
+	})
+	w.eventually("the last one", func() bool { return all.times("4") > 0 })
+	w.same("seen", all.all(), []string{"0", "1", "2", "2", "2", "3", "4"})
+}
+
+func TestR5ANewerReaderOfTheSameClientReplacesTheOlder(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	var all seen
+	older := w.stream(c, "orders", postroad.WithClientID("one"))
+	first := w.reading(older, all.into)
+	w.connected(older)
+	w.reading(w.stream(c, "orders", postroad.WithClientID("one")), all.into)
+	if err := first.wait(); !errors.Is(err, postroad.ErrReplaced) {
+		t.Errorf("got %v", err)
+	}
+	is(w, "state", older.State(), postroad.Closed)
+	w.postNumbers(w.publisher(c), "orders", 1)
+	w.eventually("the newer one reads", func() bool { return all.size() == 1 })
+}
+
+func TestR6ACursorInAFileSurvivesItsReader(t *testing.T) {
+	w := newWorld(t)
+	file := filepath.Join(t.TempDir(), "cursor")
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 3)
+	read := func() (int, error) {
+		var all seen
+		err := w.stream(c, "orders", postroad.WithCursorStore(postroad.FileCursorStore(file), 0), postroad.StopAtEnd()).Run(w.within(), all.into)
+		return all.size(), err
+	}
+	for _, want := range []int{3, 0} {
+		n, err := read()
+		w.must(err)
+		is(w, "read", n, want)
+	}
+	w.must(os.WriteFile(file, []byte("nonsense\n"), 0o600))
+	if _, err := read(); !errors.Is(err, postroad.ErrBadCursor) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestR7FiltersAndCaughtUp(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	_, err := w.publisher(c).Post(w.within(),
+		postroad.Event{Topic: "orders", Type: "order.paid", Payload: []byte("a")},
+		postroad.Event{Topic: "orders", Type: "user.new", Payload: []byte("b")},
+		postroad.Event{Topic: "orders", Type: "order.sent", Payload: []byte("c")})
+	w.must(err)
+	var all seen
+	var offsets []uint64
+	var caughtUp atomic.Int32
+	s := w.stream(c, "orders", postroad.WithFilter(postroad.Filter{Types: []string{"order.*"}}),
+		postroad.WithNotices(func(n postroad.Notice) {
+			if _, is := n.(*postroad.CaughtUp); is {
+				caughtUp.Add(1)
+			}
+		}))
+	r := w.reading(s, func(ctx context.Context, m *postroad.Message) error {
+		offsets = append(offsets, m.Offset)
+		return all.into(ctx, m)
+	})
+	w.eventually("caught up", func() bool { return caughtUp.Load() == 1 })
+	s.Stop()
+	w.must(r.wait())
+	w.same("seen", all.all(), []string{"a", "c"})
+	if !slices.Equal(offsets, []uint64{0, 2}) {
+		t.Errorf("offsets %v", offsets)
+	}
+	is(w, "told", caughtUp.Load(), 1)
+}
+
+func TestR8StopFromTheHandlerLeavesTheCursorAfterItsEvent(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 5)
+	var before, after seen
+	s := w.stream(c, "orders")
+	w.must(s.Run(w.within(), func(ctx context.Context, m *postroad.Message) error {
+		if string(m.Payload) == "1" {
+			s.Stop()
+		}
+		return before.into(ctx, m)
+	}))
+	w.same("before", before.all(), numbers(0, 2))
+	w.must(w.stream(c, "orders", postroad.FromCursor(s.Cursor()), postroad.StopAtEnd()).Run(w.within(), after.into))
+	w.same("after", after.all(), numbers(2, 5))
+}

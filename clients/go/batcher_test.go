@@ -61,8 +61,10 @@ func TestFullBatchGoesOutAndNoMoreThanInFlight(t *testing.T) {
 	for range 3 {
 		b.addEvents(start, 4)
 	}
-	if b.take(start) == nil || b.take(start) == nil {
-		t.Fatal("full batches were kept")
+	for range 2 {
+		if b.take(start) == nil {
+			t.Fatal("full batches were kept")
+		}
 	}
 	if b.take(start) != nil {
 		t.Fatal("three are under way")

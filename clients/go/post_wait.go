@@ -30,6 +30,9 @@ func (p *Publisher) PostAndWait(ctx context.Context, wait time.Duration, events 
 	if wait < time.Millisecond || wait > time.Hour {
 		return Outcome{}, invalid("wait", "must be from 1 ms to 1 h, not %v", wait)
 	}
+	if ctx.Err() != nil {
+		return Outcome{}, errorOf(context.Cause(ctx))
+	}
 	request, err := p.waitingRequest(ctx, wait, events)
 	if err != nil {
 		return Outcome{}, err

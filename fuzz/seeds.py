@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes seeds for the fuzzers of formats from the examples in docs/formats: seeds.py <folder>.
 
-Writes <folder>/record_fuzz, <folder>/cursor_fuzz and <folder>/text_fuzz.
+Writes <folder>/<fuzzer>/seed-NN.
 """
 import os
 import re
@@ -38,6 +38,9 @@ def main():
         cursors.append(b"r" + bytes.fromhex(body)[:-4] if kind == "hex" else body.strip().encode())
     write(folder, "cursor_fuzz", cursors)
     write(folder, "text_fuzz", [text.encode() for text in TEXTS])
+    # The first byte chooses: 'F' a frame, 'a' to 'g' a request's metadata by MIME type, 'h' composite.
+    pieces = [bytes.fromhex(body) for kind, body in examples("rsocket.md") if kind == "hex"]
+    write(folder, "rsocket_frame_fuzz", [choice + piece for piece in pieces for choice in (b"F", b"a", b"f", b"h")])
 
 
 if __name__ == "__main__":

@@ -2,56 +2,21 @@
 // written and read.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <map>
-#include <sstream>
 #include <string>
 
 #include "core/bytes.h"
 #include "core/cursor.h"
 #include "core/event.h"
+#include "support/format_page.h"
 
 namespace postroad {
 namespace {
 
-// The examples of a page: what is fenced as "```hex name" or "```text name".
-class Page {
+// A page of docs/formats.
+class Page : public testing::FormatPage {
  public:
-  explicit Page(const std::string& name) {
-    std::ifstream file(std::string(POSTROAD_FORMATS_DIR) + "/" + name);
-    std::string* block = nullptr;
-    for (std::string line; std::getline(file, line);) {
-      if (line.starts_with("```")) {
-        block = line.size() > 3 ? &blocks_[line.substr(3)] : nullptr;
-      } else if (block != nullptr) {
-        *block += line.substr(0, line.find('#')) + " ";
-      }
-    }
-  }
-
-  std::string Hex(const std::string& name) const {
-    std::istringstream words(Block("hex " + name));
-    std::string bytes;
-    for (std::string word; words >> word;) {
-      bytes.push_back(static_cast<char>(std::stoi(word, nullptr, 16)));
-    }
-    return bytes;
-  }
-  std::string Text(const std::string& name) const {
-    std::istringstream words(Block("text " + name));
-    std::string text;
-    words >> text;
-    return text;
-  }
-
- private:
-  std::string Block(const std::string& name) const {
-    const auto found = blocks_.find(name);
-    EXPECT_NE(found, blocks_.end()) << "the page has no example '" << name << "'";
-    return found == blocks_.end() ? "" : found->second;
-  }
-
-  std::map<std::string, std::string> blocks_;
+  explicit Page(const std::string& name)
+      : FormatPage(std::string(POSTROAD_FORMATS_DIR) + "/" + name) {}
 };
 
 Event Minimal() { return {.id = "a", .payload = "hi"}; }

@@ -1,0 +1,285 @@
+// See server.h.
+#include "rsocket/transport/server.h"
+
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+
+#include "rsocket/transport/connection.h"
+#include "runtime/asio_executor.h"
+#include "runtime/asio_socket.h"
+#include "runtime/log.h"
+
+namespace postroad::rsocket {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+
+std::string AddressOf(TcpSocket& socket) {
+  error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  if (error) return {};
+  return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+}
+
+// The connections of one core, touched there only.
+struct CoreConnections {
+  std::unordered_set<std::shared_ptr<Connection>> open;
+};
+
+class ServerImpl final : public Server {
+ public:
+  ServerImpl(ServerOptions options, CorePool& cores, Clock& clock, Metrics& metrics,
+             HandlerFactory handlers)
+      : options_(std::move(options)),
+        cores_(cores),
+        clock_(clock),
+        handlers_(std::move(handlers)),
+        acceptor_(cores.core(0).io),
+        accept_pause_(cores.core(0).io),
+        tls_(options_.tls),
+        connections_(cores.size()),
+        open_gauge_(metrics.GetGauge("postroad_rsocket_connections_open", "RSocket connections.")),
+        refused_(metrics.GetCounter(
+            "postroad_rsocket_connections_refused_total",
+            "RSocket connections closed as they came: too many, or no handshake.")) {}
+  ~ServerImpl() override { Stop(); }
+
+  Status Listen();
+  uint16_t port() const override { return port_; }
+  size_t connections() const override { return open_; }
+  void TakeWebSocket(Socket&& socket, const WebSocketRequest& request, std::string received,
+                     std::string peer, size_t core) override;
+  void Drain(const std::string& reason) override;
+  void Stop() override;
+
+ private:
+  void Bind(const tcp::endpoint& endpoint, error_code& error);
+  void Accept(size_t core);
+  void Accepted(error_code error, tcp::socket socket, size_t core);
+  void Handshake(Socket socket, std::string peer, size_t core);
+  void Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer, std::string greeting,
+            std::string received);
+  // Runs `task` for each core, there; Stop waits for it.
+  void OnEachCore(std::function<void(size_t)> task);
+  void Began();
+  void Ended();
+
+  const ServerOptions options_;
+  CorePool& cores_;
+  Clock& clock_;
+  const HandlerFactory handlers_;
+  // On the first core only.
+  tcp::acceptor acceptor_;
+  asio::steady_timer accept_pause_;
+  TlsContexts tls_;
+  uint16_t port_ = 0;
+
+  std::vector<CoreConnections> connections_;
+  std::atomic<uint32_t> open_ = 0;
+  std::atomic<bool> closed_ = false;  // takes no more
+  Gauge& open_gauge_;
+  Counter& refused_;
+  // What runs: connections, and tasks of Stop and Drain.
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  size_t running_ = 0;
+  bool stopped_ = false;
+};
+
+Status ServerImpl::Listen() {
+  if (!options_.tcp) return {};
+  error_code error;
+  tcp::resolver resolver(cores_.core(0).io);
+  const auto found = resolver.resolve(options_.host, std::to_string(options_.port), error);
+  if (!error) Bind(*found.begin(), error);
+  if (error) {
+    return Fail(ErrorCode::kUnavailable, "cannot listen on " + options_.host + ":" +
+                                             std::to_string(options_.port) + ": " +
+                                             error.message());
+  }
+  port_ = acceptor_.local_endpoint().port();
+  Began();
+  asio::post(cores_.core(0).io, [this] { Accept(0); });
+  return {};
+}
+
+void ServerImpl::Bind(const tcp::endpoint& endpoint, error_code& error) {
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+}
+
+void ServerImpl::Accept(size_t core) {
+  if (closed_) return Ended();
+  acceptor_.async_accept(cores_.core(core).io, [this, core](error_code error, tcp::socket socket) {
+    Accepted(error, std::move(socket), core);
+  });
+}
+
+void ServerImpl::Accepted(error_code error, tcp::socket socket, size_t core) {
+  if (closed_ || error == asio::error::operation_aborted) return Ended();
+  if (error) {  // out of file descriptors, mostly
+    LogWarn("rsocket: cannot accept a connection", {{"error", error.message()}});
+    accept_pause_.expires_after(kAcceptPause);
+    return accept_pause_.async_wait([this, core](error_code) { Accept(core); });
+  }
+  if (open_ >= options_.max_connections) {
+    refused_.Add();
+  } else {
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    std::string peer = AddressOf(socket);
+    auto shared = std::make_shared<Socket>(options_.tls ? Socket(std::move(socket), tls_.Current())
+                                                        : Socket(std::move(socket)));
+    Began();
+    asio::post(cores_.core(core).io, [this, shared, core, peer = std::move(peer)]() mutable {
+      Handshake(std::move(*shared), std::move(peer), core);
+      Ended();
+    });
+  }
+  Accept((core + 1) % cores_.size());
+}
+
+void ServerImpl::Handshake(Socket socket, std::string peer, size_t core) {
+  const auto open = [this, core](Socket ready, std::string address) {
+    const PeerInfo info{std::move(address), "tcp", nullptr, core};
+    Open(std::move(ready), TcpWire(options_.session.max_frame_bytes), info, {}, {});
+  };
+  if (socket.tls() == nullptr) return open(std::move(socket), std::move(peer));
+  struct Shaking {
+    Socket socket;
+    asio::steady_timer timer;
+  };
+  auto shaking = std::make_shared<Shaking>(
+      Shaking{std::move(socket), asio::steady_timer(cores_.core(core).io)});
+  shaking->timer.expires_after(options_.handshake_timeout);
+  shaking->timer.async_wait([weak = std::weak_ptr(shaking)](error_code error) {
+    const auto late = error ? nullptr : weak.lock();
+    if (late) late->socket.tcp().close(error);
+  });
+  Began();
+  shaking->socket.tls()->async_handshake(
+      asio::ssl::stream_base::server,
+      [this, shaking, open, peer = std::move(peer)](error_code error) mutable {
+        shaking->timer.cancel();
+        if (error) {
+          refused_.Add();
+        } else {
+          open(std::move(shaking->socket), std::move(peer));
+        }
+        Ended();
+      });
+}
+
+void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
+                               std::string received, std::string peer, size_t core) {
+  auto answer = AnswerHandshake(request, options_.origins);
+  if (!answer || closed_ || open_ >= options_.max_connections) {
+    refused_.Add();
+    const std::string text =
+        answer ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+               : answer.error();
+    // A few bytes to a fresh socket do not block; TLS has to be asked in its own way.
+    auto shared = std::make_shared<std::pair<Socket, std::string>>(std::move(socket), text);
+    return asio::async_write(shared->first, asio::buffer(shared->second),
+                             [shared](error_code, size_t) {});
+  }
+  const PeerInfo info{std::move(peer), "websocket", &request, core};
+  Open(std::move(socket), WebSocketWire(options_.session.max_frame_bytes, false), info,
+       *std::move(answer), std::move(received));
+}
+
+void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer,
+                      std::string greeting, std::string received) {
+  if (closed_) return;
+  const size_t core = peer.core;
+  ++open_;
+  open_gauge_.Add(1);
+  Began();
+  const ConnectionOptions options{.write_timeout = options_.write_timeout};
+  auto connection = std::make_shared<Connection>(options, cores_.at(core), clock_,
+                                                 std::move(socket), std::move(wire), nullptr);
+  connection->SetGone([this, core, weak = std::weak_ptr(connection)] {
+    connections_[core].open.erase(weak.lock());
+    --open_;
+    open_gauge_.Add(-1);
+    Ended();
+  });
+  connections_[core].open.insert(connection);
+  connection->SetSession(
+      Session::Accept(options_.session, clock_, *connection, handlers_(peer)));
+  connection->Start(std::move(greeting), std::move(received));
+}
+
+void ServerImpl::OnEachCore(std::function<void(size_t)> task) {
+  for (size_t i = 0; i < cores_.size(); ++i) {
+    Began();
+    asio::post(cores_.core(i).io, [this, task, i] {
+      task(i);
+      Ended();
+    });
+  }
+}
+
+void ServerImpl::Drain(const std::string& reason) {
+  closed_ = true;
+  OnEachCore([this, reason](size_t core) {
+    error_code ignored;
+    if (core == 0) acceptor_.close(ignored);
+    for (const auto& connection : connections_[core].open) {
+      connection->Close(ErrorFrameCode::kConnectionClose, reason);
+    }
+  });
+}
+
+void ServerImpl::Stop() {
+  closed_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  OnEachCore([this](size_t core) {
+    error_code ignored;
+    if (core == 0) {
+      acceptor_.close(ignored);
+      accept_pause_.cancel();
+    }
+    for (const auto& connection : connections_[core].open) connection->Drop();
+  });
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return running_ == 0; });
+}
+
+void ServerImpl::Began() {
+  std::lock_guard lock(mutex_);
+  ++running_;
+}
+void ServerImpl::Ended() {
+  std::lock_guard lock(mutex_);
+  --running_;
+  idle_.notify_all();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, CorePool& cores, Clock& clock,
+                                              Metrics& metrics, HandlerFactory handlers) {
+  auto server =
+      std::make_unique<ServerImpl>(std::move(options), cores, clock, metrics, std::move(handlers));
+  POSTROAD_TRY(server->Listen());
+  return server;
+}
+
+}  // namespace postroad::rsocket

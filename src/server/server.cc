@@ -19,6 +19,7 @@
 #include "gateway/grpc/status_map.h"
 #include "gateway/http/http_server.h"
 #include "gateway/killbill/killbill_service.h"
+#include "gateway/rsocket/rsocket_gateway.h"
 #include "journal/journal.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
@@ -27,6 +28,7 @@
 #include "server/grpc_credentials.h"
 #include "server/net/tls_files.h"
 #include "server/process_metrics.h"
+#include "server/rsocket_upgrade.h"
 #include "server/store_metrics.h"
 #include "server/version.h"
 #include "store/rocks/rocks_store.h"
@@ -54,6 +56,7 @@ struct Server::Impl {
   Status OpenData();
   Status ListenGrpc();
   void NoteGrpcAddresses();
+  Status ListenRSocket();
   Status ListenHttp();
   void WritePortsFile();
   gateway::HttpPages Pages();
@@ -73,6 +76,7 @@ struct Server::Impl {
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<killbill::KillBillService> killbill;
   std::unique_ptr<gateway::GrpcServer> grpc;
+  std::unique_ptr<rsocket_gateway::RSocketGateway> rsocket;
   std::unique_ptr<gateway::HttpServer> http;
   std::vector<Listening> listening;
   std::atomic<bool> ready = false;
@@ -83,6 +87,7 @@ Status Server::Impl::Open() {
   POSTROAD_TRY(OpenTls());
   POSTROAD_TRY(OpenData());
   POSTROAD_TRY(ListenGrpc());
+  POSTROAD_TRY(ListenRSocket());
   POSTROAD_TRY(ListenHttp());
   WritePortsFile();
   ready = true;
@@ -145,11 +150,34 @@ void Server::Impl::NoteGrpcAddresses() {
   }
 }
 
+Status Server::Impl::ListenRSocket() {
+  rsocket_gateway::RSocketOptions options = config.rsocket;
+  options.tcp = !config.listen.rsocket.empty();
+  Address address;
+  if (options.tcp) {
+    POSTROAD_ASSIGN(address, ParseAddress(config.listen.rsocket));
+    options.host = address.host;
+    options.port = address.port;
+  }
+  TlsIdentitySource identity;
+  if (tls) identity = [files = tls.get()] { return files->Current(); };
+  POSTROAD_ASSIGN(rsocket,
+                  rsocket_gateway::RSocketGateway::Start(options, std::move(identity), *broker,
+                                                         *authenticator, cores, clock, metrics));
+  if (!options.tcp) return {};
+  address.port = rsocket->server().port();
+  listening.push_back({"rsocket", address.ToString()});
+  return {};
+}
+
 Status Server::Impl::ListenHttp() {
   if (config.listen.http.empty()) return {};
   POSTROAD_ASSIGN(Address address, ParseAddress(config.listen.http));
   gateway::HttpOptions options{.host = address.host, .port = address.port, .pages = Pages()};
   if (tls) options.tls = [files = tls.get()] { return files->Current(); };
+  if (!config.rsocket_path.empty()) {
+    options.upgrades[config.rsocket_path] = ToRSocket(rsocket->server());
+  }
   POSTROAD_ASSIGN(http, gateway::HttpServer::Start(std::move(options), cores, metrics));
   address.port = http->port();
   listening.push_back({"http", address.ToString()});
@@ -192,6 +220,7 @@ void Server::Impl::Close() {
   if (grpc) grpc->Stop(Duration{});
   if (killbill) killbill->WaitForCalls();
   if (http) http->Stop();
+  if (rsocket) rsocket->server().Stop();
   if (delivery) delivery->Stop();
   if (journal) journal->Stop();
   cores.Stop();
@@ -200,6 +229,7 @@ void Server::Impl::Close() {
     std::filesystem::remove(std::filesystem::path(config.store.directory) / kPortsFile, ignored);
   }
   http.reset();
+  rsocket.reset();
   grpc.reset();
 }
 
@@ -240,6 +270,7 @@ void Server::Drain() {
   const Duration timeout = impl_->config.server.drain_timeout;
   const MonotonicTime end = impl_->clock.Monotonic() + timeout;
   impl_->grpc->StartDrain();
+  impl_->rsocket->server().Drain("the server is going down; connect again in a moment");
   impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
   impl_->grpc->Stop(std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords));
   impl_->Close();

@@ -90,16 +90,15 @@ void Connection::ReadPlain() {
 
 void Connection::ReadTls() {
   if (!tls_buffer_) tls_buffer_ = std::make_unique<char[]>(kTlsReadBytes);
-  socket_.async_read_some(
-      asio::buffer(tls_buffer_.get(), kTlsReadBytes),
-      [self = shared_from_this()](error_code error, size_t size) {
-        self->reading_ = false;
-        if (self->closed_) return;
-        if (error) return self->Lost("closed by the peer");
-        self->GotBytes(self->tls_buffer_.get(), size);
-        self->WaitReadable();
-        self->ArmTimer();
-      });
+  socket_.async_read_some(asio::buffer(tls_buffer_.get(), kTlsReadBytes),
+                          [self = shared_from_this()](error_code error, size_t size) {
+                            self->reading_ = false;
+                            if (self->closed_) return;
+                            if (error) return self->Lost("closed by the peer");
+                            self->GotBytes(self->tls_buffer_.get(), size);
+                            self->WaitReadable();
+                            self->ArmTimer();
+                          });
 }
 
 void Connection::GotBytes(char* bytes, size_t size) {
@@ -248,8 +247,8 @@ void Connection::Finish() {
   session_.reset();
   stopped_reading_ = true;
   if (last_reason_.empty()) last_reason_ = reason.message;
-  answers_ += wire_->Close(last_fault_ || reason.code != ErrorFrameCode::kConnectionClose,
-                           last_reason_);
+  answers_ +=
+      wire_->Close(last_fault_ || reason.code != ErrorFrameCode::kConnectionClose, last_reason_);
   said_last_ = true;
   while (!writing_ && !closed_ && Fill()) {
   }

@@ -189,8 +189,9 @@ void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
   if (!answer || closed_ || open_ >= options_.max_connections) {
     refused_.Add();
     const std::string text =
-        answer ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-               : answer.error();
+        answer
+            ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            : answer.error();
     // A few bytes to a fresh socket do not block; TLS has to be asked in its own way.
     auto shared = std::make_shared<std::pair<Socket, std::string>>(std::move(socket), text);
     return asio::async_write(shared->first, asio::buffer(shared->second),
@@ -218,8 +219,7 @@ void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo&
     Ended();
   });
   connections_[core].open.insert(connection);
-  connection->SetSession(
-      Session::Accept(options_.session, clock_, *connection, handlers_(peer)));
+  connection->SetSession(Session::Accept(options_.session, clock_, *connection, handlers_(peer)));
   connection->Start(std::move(greeting), std::move(received));
 }
 

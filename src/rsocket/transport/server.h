@@ -37,12 +37,12 @@ using HandlerFactory = std::function<std::unique_ptr<SessionHandler>(const PeerI
 
 struct ServerOptions {
   SessionOptions session;
-  std::string host;                     // of the TCP port
-  uint16_t port = 0;                    // 0: any free port
-  bool tcp = true;                      // false: WebSocket only
-  TlsIdentitySource tls;                // asked at each new TCP connection; empty: plain text
-  std::vector<std::string> origins;     // pages that may connect; see OriginAllowed
-  uint32_t max_connections = 100'000;   // more are closed as they come
+  std::string host;                    // of the TCP port
+  uint16_t port = 0;                   // 0: any free port
+  bool tcp = true;                     // false: WebSocket only
+  TlsIdentitySource tls;               // asked at each new TCP connection; empty: plain text
+  std::vector<std::string> origins;    // pages that may connect; see OriginAllowed
+  uint32_t max_connections = 100'000;  // more are closed as they come
   Duration write_timeout = std::chrono::seconds(30);
   Duration handshake_timeout = std::chrono::seconds(10);  // of TLS
 };

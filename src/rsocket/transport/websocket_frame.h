@@ -66,8 +66,8 @@ class WebSocketReader {
 
   explicit WebSocketReader(Limits limits) : limits_(limits) {}
 
-  // Reads all whole frames in `bytes`, which it unmasks in place, and says how many bytes they took;
-  // the rest has to come again, with more behind it.
+  // Reads all whole frames in `bytes`, which it unmasks in place, and says how many bytes they
+  // took; the rest has to come again, with more behind it.
   size_t Read(char* bytes, size_t size, const Events& events);
   bool ended() const { return ended_; }
 

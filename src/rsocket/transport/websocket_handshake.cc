@@ -55,8 +55,8 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
   }
   const std::string_view key = request.Header("Sec-WebSocket-Key");
   if (key.size() != kKeyBase64Bytes) {
-    return std::unexpected(
-        Refusal("400 Bad Request", "", "Sec-WebSocket-Key is missing or is not 16 bytes in base64"));
+    return std::unexpected(Refusal("400 Bad Request", "",
+                                   "Sec-WebSocket-Key is missing or is not 16 bytes in base64"));
   }
   if (!OriginAllowed(request, origins)) {
     return std::unexpected(Refusal("403 Forbidden", "",

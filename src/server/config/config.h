@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "gateway/grpc/grpc_server.h"
+#include "gateway/rsocket/options.h"
 #include "journal/journal.h"
 #include "runtime/log.h"
 #include "server/config/setting.h"
@@ -23,6 +24,7 @@ namespace postroad::server {
 struct ListenSettings {
   std::string http = "127.0.0.1:7400";
   std::vector<std::string> grpc = {"127.0.0.1:7401"};
+  std::string rsocket = "127.0.0.1:7402";
 };
 
 struct TlsSettings {
@@ -52,9 +54,11 @@ struct Config {
   TlsSettings tls;
   LogSettings log;
   store::RocksOptions store;
-  journal::JournalOptions journal;  // its rules are the [[topics]]
-  gateway::GrpcOptions grpc;        // its addresses and version are filled in when serving
-  std::vector<auth::ApiKey> keys;   // those in key files have been read
+  journal::JournalOptions journal;          // its rules are the [[topics]]
+  rsocket_gateway::RSocketOptions rsocket;  // its address is filled in when serving
+  std::string rsocket_path = "/rsocket";    // on the HTTP port; empty: no WebSocket
+  gateway::GrpcOptions grpc;                // its addresses and version are filled in when serving
+  std::vector<auth::ApiKey> keys;           // those in key files have been read
 };
 
 // The declarations of every setting outside of lists; they fill `config`, which must outlive them.
@@ -66,6 +70,7 @@ struct TopicRuleText {
   journal::TopicRule rule;
 };
 Settings DeclareTopicRule(TopicRuleText& rule);
+Settings DeclareRoute(rsocket_gateway::Route& route);
 struct KeyText {
   std::string name, key, key_file;
   std::vector<std::string> post, read, administer;

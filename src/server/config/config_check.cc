@@ -50,6 +50,7 @@ std::vector<ConfigProblem> CheckConfig(const Config& config) {
          no_key ? "needs tls.key_file beside it" : "needs tls.certificate_file beside it"});
   }
   CheckExposed(config, "listen.http", config.listen.http, problems);
+  CheckExposed(config, "listen.rsocket", config.listen.rsocket, problems);
   for (const std::string& address : config.listen.grpc) {
     CheckExposed(config, "listen.grpc", address, problems);
   }

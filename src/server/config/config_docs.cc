@@ -77,6 +77,13 @@ std::string TopicDefaults() {
   return list + ".\n";
 }
 
+constexpr const char* kRoutes = R"(
+## [[routes]]
+
+What RSocket clients may ask for by request-stream (docs/rsocket.md). With none, the routes `""`, `"/"` and
+`"notifications.stream"` read `user/{user}`, from its end.
+)";
+
 constexpr const char* kKeys = R"(
 ## [[keys]]
 
@@ -117,6 +124,9 @@ std::string ConfigurationDocs() {
   TopicRuleText rule;
   out += kTopics + TopicDefaults();
   AddTable(out, DeclareTopicRule(rule));
+  rsocket_gateway::Route route;
+  out += kRoutes;
+  AddTable(out, DeclareRoute(route));
   KeyText key;
   out += kKeys;
   AddTable(out, DeclareKey(key));

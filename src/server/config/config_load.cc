@@ -74,12 +74,14 @@ class Loader {
       problems_.push_back(entries.error().message);
       return;
     }
-    std::map<int, Entries> topics, keys;
+    std::map<int, Entries> topics, keys, routes;
     for (TomlEntry& entry : *entries) {
       if (entry.index >= 0 && entry.section == "topics") {
         topics[entry.index].push_back(std::move(entry));
       } else if (entry.index >= 0 && entry.section == "keys") {
         keys[entry.index].push_back(std::move(entry));
+      } else if (entry.index >= 0 && entry.section == "routes") {
+        routes[entry.index].push_back(std::move(entry));
       } else if (IsList(entry.section) || entry.index >= 0) {
         ComplainOfList(entry);
       } else {
@@ -90,10 +92,12 @@ class Loader {
     }
     for (const auto& [index, item] : topics) ReadTopicRule(index, item);
     for (const auto& [index, item] : keys) ReadKey(index, item);
+    if (!routes.empty()) config_.rsocket.routes.clear();
+    for (const auto& [index, item] : routes) ReadRoute(index, item);
   }
 
   static bool IsList(const std::string& section) {
-    return section == "topics" || section == "keys";
+    return section == "topics" || section == "keys" || section == "routes";
   }
   // A list written as a single table, the other way round, or of a name that is not known.
   void ComplainOfList(const TomlEntry& entry) {
@@ -105,7 +109,7 @@ class Loader {
     if (settings_.HasSection(section)) {
       return Problem(origin, "`" + section + "` is no list: write [" + section + "]");
     }
-    const std::string near = NearestName(section, {"topics", "keys"});
+    const std::string near = NearestName(section, {"topics", "keys", "routes"});
     Problem(origin, "unknown list [[" + section + "]]" +
                         DidYouMean(near.empty() ? near : "[[" + near + "]]"));
   }
@@ -189,6 +193,21 @@ class Loader {
     config_.keys.push_back({text.name, text.key, ParsePatterns(text.post), ParsePatterns(text.read),
                             ParsePatterns(text.administer)});
     key_places_.push_back(place);
+  }
+
+  void ReadRoute(int index, const Entries& entries) {
+    rsocket_gateway::Route route;
+    const std::string list = "routes[" + std::to_string(index) + "]";
+    const std::string place = entries.front().place.ToString();
+    if (!ApplyItem(DeclareRoute(route), list, entries)) return;
+    std::string example = route.topic;
+    if (const size_t at = example.find(rsocket_gateway::kUserPlaceholder); at != example.npos) {
+      example.replace(at, rsocket_gateway::kUserPlaceholder.size(), "u");
+    }
+    if (const auto checked = CheckTopicName(example, {}); !checked) {
+      return Problem(place, "`" + list + ".topic` " + checked.error().message);
+    }
+    config_.rsocket.routes.push_back(std::move(route));
   }
 
   void CheckTogether() {

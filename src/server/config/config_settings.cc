@@ -38,6 +38,10 @@ void DeclareServer(Settings& settings, Config& config) {
   settings.List("listen.grpc",
                 "Addresses of the gRPC API, also \"unix:/path\". Port 0 takes any free port.",
                 config.listen.grpc, CheckGrpcAddress);
+  settings.Text("listen.rsocket",
+                "Address of RSocket on TCP. Empty: none. (On WebSocket it is at rsocket.path of "
+                "listen.http.)",
+                config.listen.rsocket, CheckHttpAddress);
   settings.Text("tls.certificate_file",
                 "Certificate chain in PEM. With it, both ports speak TLS; read again when it "
                 "changes.",
@@ -122,6 +126,54 @@ void DeclareGrpc(Settings& settings, gateway::GrpcOptions& grpc) {
                  grpc.post_window_bytes, {64 * kKiB, kGiB});
 }
 
+Status CheckPath(const std::string& text) {
+  if (text.empty() || text.starts_with('/')) return {};
+  return Invalid({}, "must begin with /");
+}
+
+Status CheckOrigin(const std::string& text) {
+  if (text == "*" || text.contains("://")) return {};
+  return Invalid({}, "must be \"*\" or an origin like \"https://app.example\"");
+}
+
+void DeclareRSocket(Settings& settings, Config& config) {
+  rsocket_gateway::RSocketOptions& rsocket = config.rsocket;
+  settings.Text("rsocket.path", "Where RSocket is on listen.http, by WebSocket. Empty: nowhere.",
+                config.rsocket_path, CheckPath);
+  settings.Flag("rsocket.require_user",
+                "Whether SETUP must name a user; one that does not is refused (REJECTED_SETUP).",
+                rsocket.require_user);
+  settings.List("rsocket.origins",
+                "Web pages that may connect, by their Origin (\"https://app.example\"); \"*\": "
+                "all. With none, pages of the same host.",
+                rsocket.origins, CheckOrigin);
+  settings.Count("rsocket.max_connections", "More are closed as they come.",
+                 rsocket.max_connections, {1, 10'000'000});
+  settings.Count("rsocket.max_streams", "Open streams of one connection; more are REJECTED.",
+                 rsocket.max_streams, {1, 1'000'000});
+  settings.Bytes("rsocket.max_frame_bytes", "The largest frame taken.", rsocket.max_frame_bytes,
+                 {kKiB, 16 * kMiB - 1});
+  settings.Bytes("rsocket.max_payload_bytes", "The largest message taken in fragments.",
+                 rsocket.max_payload_bytes, {kKiB, kGiB});
+  settings.Bytes("rsocket.max_queued_bytes",
+                 "What may wait to be sent to one client; streams pause at an eighth of it, and "
+                 "one whose answers pile up beyond it is disconnected.",
+                 rsocket.max_queued_bytes, {64 * kKiB, kGiB});
+  settings.Time("rsocket.setup_timeout", "How long a connection may take to send SETUP.",
+                rsocket.setup_timeout, {milliseconds(100), hours(1)});
+  settings.Time("rsocket.max_lifetime",
+                "A client silent this long is taken for gone, whatever lifetime it asked for.",
+                rsocket.max_lifetime, {seconds(1), hours(24)});
+  settings.Time("rsocket.write_timeout",
+                "A client that takes nothing of what is sent for this long is disconnected.",
+                rsocket.write_timeout, {milliseconds(100), hours(1)});
+  settings.Time("rsocket.resume_window",
+                "How long a session whose connection is lost can be resumed; 0: never.",
+                rsocket.resume_window, {Duration{}, hours(24)});
+  settings.Bytes("rsocket.resume_bytes", "Sent frames kept for that, for each session.",
+                 rsocket.resume_bytes, {0, kGiB});
+}
+
 }  // namespace
 
 Config::Config() { store.directory = "./var"; }
@@ -132,6 +184,7 @@ Settings DeclareSettings(Config& config) {
   DeclareStore(settings, config.store);
   DeclareJournal(settings, config.journal);
   DeclareGrpc(settings, config.grpc);
+  DeclareRSocket(settings, config);
   return settings;
 }
 
@@ -154,6 +207,19 @@ Settings DeclareTopicRule(TopicRuleText& rule) {
                  rule.rule.max_event_bytes, {1, kMaxEventBytes});
   settings.Time("dedup_window", "How long a repeated event id is recognised; 0: never.",
                 rule.rule.dedup_window);
+  return settings;
+}
+
+Settings DeclareRoute(rsocket_gateway::Route& route) {
+  using rsocket_gateway::RouteStart;
+  Settings settings;
+  settings.Text("route", "The route, which is the first routing tag of a request's metadata.",
+                route.route);
+  settings.Text("topic", "The topic it reads; `{user}` stands for the user whom SETUP names.",
+                route.topic);
+  settings.Choice<RouteStart>("start", "Where a stream begins for a client that gives no cursor.",
+                              route.start,
+                              {{"end", RouteStart::kEnd}, {"beginning", RouteStart::kBeginning}});
   return settings;
 }
 

@@ -1,0 +1,145 @@
+// See topic_reader.h.
+#include "gateway/rsocket/topic_reader.h"
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "core/cursor.h"
+#include "gateway/rsocket/error_map.h"
+
+namespace postroad::rsocket_gateway {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kBatchBytes = 64 << 10;
+
+std::string Expand(std::string topic, std::string_view user) {
+  for (size_t at = 0; (at = topic.find(kUserPlaceholder, at)) != std::string::npos;) {
+    topic.replace(at, kUserPlaceholder.size(), user);
+    at += user.size();
+  }
+  return topic;
+}
+
+Result<broker::StreamStart> StartOf(const json::object& object, broker::StreamStart start) {
+  if (const json::value* cursor = object.if_contains("cursor"); cursor && !cursor->is_null()) {
+    if (!cursor->is_string()) return Invalid("cursor", "must be text", "BAD_CURSOR");
+    return broker::FromCursor{std::string(cursor->get_string())};
+  }
+  if (const json::value* last = object.if_contains("last")) {
+    boost::system::error_code error;
+    const auto events = last->to_number<uint64_t>(error);
+    if (error) return Invalid("last", "must be a number of events");
+    return broker::FromLast{events};
+  }
+  if (const json::value* from = object.if_contains("from")) {
+    if (*from == "beginning") return broker::FromBeginning{};
+    if (*from == "end") return broker::FromEnd{};
+    return Invalid("from", "must be \"beginning\" or \"end\"");
+  }
+  return start;
+}
+
+}  // namespace
+
+Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
+                                     std::string_view data) {
+  ReadRequest request{.topic = Expand(route.topic, user), .start = broker::FromEnd{}};
+  if (route.start == RouteStart::kBeginning) request.start = broker::FromBeginning{};
+  if (!data.starts_with('{')) return request;
+  boost::system::error_code error;
+  const json::value value = json::parse(data, error);
+  if (error || !value.is_object()) return request;
+  POSTROAD_ASSIGN(request.start, StartOf(value.get_object(), std::move(request.start)));
+  return request;
+}
+
+TopicReader::TopicReader(Gateway& gateway, size_t core, rsocket::Stream& stream, bool describe)
+    : gateway_(gateway),
+      core_(core),
+      stream_(stream),
+      describe_(describe),
+      self_(std::make_shared<TopicReader*>(this)) {
+  gateway_.streams_open.Add(1);
+}
+
+TopicReader::~TopicReader() { gateway_.streams_open.Add(-1); }
+
+Status TopicReader::Open(const auth::Principal& principal, ReadRequest request) {
+  POSTROAD_ASSIGN(TopicSelector topics, TopicSelector::Parse({request.topic}, "topic"));
+  broker::StreamSpec spec{.topics = std::move(topics), .start = std::move(request.start)};
+  spec.max_batch_bytes = kBatchBytes;
+  POSTROAD_ASSIGN(events_, gateway_.broker.OpenStream(principal, std::move(spec)));
+  events_->OnEnded(gateway_.cores.at(core_), [weak = std::weak_ptr(self_)] {
+    if (const auto self = weak.lock()) (*self)->Pump();
+  });
+  return {};
+}
+
+void TopicReader::OnRoom() { Pump(); }
+
+void TopicReader::Pump() {
+  while (!ended_ && SendRead()) {
+    wait_.reset();
+    auto batch = events_->Next();
+    if (!batch) return Fail(batch.error());
+    if (batch->Empty()) return Wait();
+    if (auto read = Read(*std::move(batch)); !read) return Fail(read.error());
+  }
+}
+
+void TopicReader::Wait() {
+  wait_ = events_->WaitForMore(gateway_.cores.at(core_), [weak = std::weak_ptr(self_)] {
+    if (const auto self = weak.lock()) (*self)->Pump();
+  });
+}
+
+Status TopicReader::Read(broker::StreamBatch batch) {
+  if (const std::string notice = NoticeJson(batch); describe_ && !notice.empty()) {
+    read_.push_back(
+        std::make_shared<const std::vector<rsocket::EncodedPayload>>(1, NoticePayload(notice)));
+  }
+  if (batch.runs.empty()) return {};
+  POSTROAD_ASSIGN(const Cursor cursor, DecodeCursor(batch.cursor, "cursor"));
+  const auto* topic = std::get_if<TopicCursor>(&cursor);
+  const Epoch epoch = topic != nullptr ? topic->epoch : Epoch();
+  for (const broker::StreamRun& run : batch.runs) {
+    POSTROAD_ASSIGN(EncodedRun encoded, gateway_.caches[core_].Get(run, epoch, describe_));
+    read_.push_back(std::move(encoded));
+  }
+  return {};
+}
+
+bool TopicReader::SendRead() {
+  uint64_t room = stream_.Room();
+  size_t events = 0, bytes = 0;
+  while (!read_.empty() && room > 0 && !ended_) {
+    const rsocket::EncodedPayload& payload = (*read_.front())[sent_];
+    bytes += payload.bytes().size();
+    ++events;
+    if (!stream_.Send(payload)) {
+      ended_ = true;
+      break;
+    }
+    if (++sent_ == read_.front()->size()) {
+      read_.pop_front();
+      sent_ = 0;
+    }
+    // The bytes that wait may have closed the room before the credit is used up.
+    if (--room == 0 || events % 16 == 0) room = stream_.Room();
+  }
+  if (events > 0) {
+    gateway_.delivered_events.Add(static_cast<double>(events));
+    gateway_.delivered_bytes.Add(static_cast<double>(bytes));
+  }
+  return read_.empty() && room > 0 && !ended_;
+}
+
+void TopicReader::Fail(const Error& error) {
+  ended_ = true;
+  wait_.reset();
+  stream_.Fail(ToErrorCode(error.code), ErrorText(error));
+}
+
+}  // namespace postroad::rsocket_gateway

@@ -70,6 +70,7 @@ void ConfigFlags::AddShortFlags(CLI::App& command) {
           [this](const std::string& host) {
             flags_.emplace_back("listen.grpc", WithPort(host, 7401));
             flags_.emplace_back("listen.http", WithPort(host, 7400));
+            flags_.emplace_back("listen.rsocket", WithPort(host, 7402));
           },
           "Host to listen on, with the usual ports")
       ->type_name("HOST")

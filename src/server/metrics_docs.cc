@@ -57,6 +57,7 @@ Result<std::string> MetricsDocs() {
   config.store.disk_reserve_bytes = 0;
   config.listen.grpc = {"127.0.0.1:0"};
   config.listen.http = "127.0.0.1:0";
+  config.listen.rsocket = "127.0.0.1:0";
   POSTROAD_ASSIGN(const auto server, Server::Start(config));
   delivery::DeliveryMetrics(server->metrics(), "any");  // as the first subscription does
   server->metrics().Render();                           // some are declared by their first refresh

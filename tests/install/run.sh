@@ -18,7 +18,7 @@ cmake --build "$work/build" > "$work/build.log" || { cat "$work/build.log"; exit
 [ -n "$server" ] || exit 0
 
 mkdir "$work/data"
-"$server" serve --data "$work/data" --listen.grpc 127.0.0.1:0 --listen.http 127.0.0.1:0 \
+"$server" serve --data "$work/data" --listen.grpc 127.0.0.1:0 --listen.http 127.0.0.1:0 --listen.rsocket "" \
   > "$work/serve.log" 2>&1 &
 trap 'kill $! 2> /dev/null; wait' EXIT
 for _ in $(seq 600); do

@@ -85,8 +85,9 @@ TEST(LifecycleTest, AnswersHealthAndMetrics) {
 TEST(LifecycleTest, ASecondProcessOnTheSameDataIsRefused) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
-  const Ended second = RunProgram({PostroadProgram(), "serve", "--data", server.data(),
-                                   "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0"});
+  const Ended second =
+      RunProgram({PostroadProgram(), "serve", "--data", server.data(), "--listen.grpc",
+                  "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--listen.rsocket", ""});
   EXPECT_EQ(second.code, 6);
   EXPECT_THAT(second.output, StartsWith("postroad: cannot start: "));
   EXPECT_THAT(second.output, HasSubstr(server.data()));
@@ -105,8 +106,9 @@ TEST(LifecycleTest, DamagedDataIsRefusedAndSaysWhatToDo) {
     ++damaged;
   }
   ASSERT_GT(damaged, 0);
-  const Ended ended = RunProgram({PostroadProgram(), "serve", "--data", server.data(),
-                                  "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0"});
+  const Ended ended =
+      RunProgram({PostroadProgram(), "serve", "--data", server.data(), "--listen.grpc",
+                  "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--listen.rsocket", ""});
   EXPECT_EQ(ended.code, 9);
   EXPECT_THAT(ended.output, StartsWith("postroad: cannot start: "));
   EXPECT_THAT(ended.output, HasSubstr("`postroad store check --data " + server.data() + "`"));
@@ -142,12 +144,14 @@ TEST(LifecycleTest, AnAddressInUseIsNamed) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
   const TempFolder folder;
-  const Ended http = RunProgram({PostroadProgram(), "serve", "--data", folder / "a",
-                                 "--listen.grpc", "127.0.0.1:0", "--listen.http", server.http()});
+  const Ended http =
+      RunProgram({PostroadProgram(), "serve", "--data", folder / "a", "--listen.grpc",
+                  "127.0.0.1:0", "--listen.http", server.http(), "--listen.rsocket", ""});
   EXPECT_EQ(http.code, 1);
   EXPECT_THAT(http.output, HasSubstr(server.http()));
-  const Ended grpc = RunProgram({PostroadProgram(), "serve", "--data", folder / "b",
-                                 "--listen.grpc", server.grpc(), "--listen.http", "127.0.0.1:0"});
+  const Ended grpc =
+      RunProgram({PostroadProgram(), "serve", "--data", folder / "b", "--listen.grpc",
+                  server.grpc(), "--listen.http", "127.0.0.1:0", "--listen.rsocket", ""});
   EXPECT_EQ(grpc.code, 1);
   EXPECT_THAT(grpc.output, HasSubstr(server.grpc()));
 }

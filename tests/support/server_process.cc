@@ -40,12 +40,14 @@ ServerProcess::ServerProcess(ServerOptions options) : options_(std::move(options
 void ServerProcess::Start() {
   grpc_.clear();
   http_.clear();
+  rsocket_.clear();
   std::filesystem::remove(options_.data + "/ports");
   const std::string file = folder_ / "postroad.toml";
   WriteFile(file, options_.config);
   const std::vector<std::string> serve = {
-      PostroadProgram(), "serve",       "--config",      file,         "--data", options_.data,
-      "--listen.grpc",   "127.0.0.1:0", "--listen.http", "127.0.0.1:0"};
+      PostroadProgram(), "serve",       "--config",         file,
+      "--data",          options_.data, "--listen.grpc",    "127.0.0.1:0",
+      "--listen.http",   "127.0.0.1:0", "--listen.rsocket", "127.0.0.1:0"};
   std::vector<std::string> command = options_.prefix;
   command.insert(command.end(), serve.begin(), serve.end());
   command.insert(command.end(), options_.flags.begin(), options_.flags.end());
@@ -55,7 +57,11 @@ void ServerProcess::Start() {
       Eventually([&] { return !ports().empty() || process_->ExitCode().has_value(); });
   std::istringstream lines(ports());
   std::string protocol, address;
-  while (lines >> protocol >> address) (protocol == "grpc" ? grpc_ : http_) = address;
+  while (lines >> protocol >> address) {
+    if (protocol == "grpc") grpc_ = address;
+    if (protocol == "http") http_ = address;
+    if (protocol == "rsocket") rsocket_ = address;
+  }
   if (!known || !ready()) ADD_FAILURE() << "no server:\n" << process_->Output();
 }
 

@@ -30,6 +30,7 @@ class ServerProcess {
   bool ready() const { return !grpc_.empty(); }
   const std::string& grpc() const { return grpc_; }  // "127.0.0.1:40001"
   const std::string& http() const { return http_; }
+  const std::string& rsocket() const { return rsocket_; }
   const std::string& data() const { return options_.data; }
   // A path as the server sees it, in terms of this process: other where it has mounts of its own.
   std::string Seen(const std::string& path) const;
@@ -44,7 +45,7 @@ class ServerProcess {
   ServerOptions options_;
   TempFolder folder_;
   std::unique_ptr<Process> process_;
-  std::string grpc_, http_;
+  std::string grpc_, http_, rsocket_;
 };
 
 struct HttpAnswer {

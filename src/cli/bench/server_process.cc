@@ -128,7 +128,8 @@ Status ServerProcess::ReadAddress() {
 
 Status ServerProcess::Serve(const std::string& directory) {
   return Start({"serve", "--config", "/dev/null", "--data", directory, "--listen.grpc",
-                "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--log.level", "warn"});
+                "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--listen.rsocket", "",
+                "--log.level", "warn"});
 }
 
 void ServerProcess::Kill() {

@@ -75,7 +75,9 @@ class SessionImpl final : public Session {
   void Receive(std::string_view frame) override;
   void ReceivedBytes() override { last_heard_ = clock_.Monotonic(); }
   void TakeOutput(size_t max_bytes, std::vector<OutFrame>& out) override;
-  bool HasOutput() const override { return !control_.empty() || !data_.empty(); }
+  bool HasOutput() const override {
+    return state_ != State::kSuspended && (!control_.empty() || DataMayGo());
+  }
   bool Congested() const override { return queued_bytes() >= options_.max_queued_bytes / 2; }
   void Tick() override;
   std::optional<MonotonicTime> NextTick() const override;
@@ -158,6 +160,8 @@ class SessionImpl final : public Session {
   uint32_t NextStreamId();
   size_t queued_bytes() const { return control_.bytes() + data_.bytes(); }
   bool QueueTakes();
+  // Until RESUME_OK came, nothing but RESUME goes.
+  bool DataMayGo() const { return !data_.empty() && state_ != State::kAwaitResumeOk; }
   void MoveOutput(size_t max_bytes, size_t& bytes, std::vector<OutFrame>& out);
   void GiveRoom();
   void OutputReady();

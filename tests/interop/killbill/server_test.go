@@ -36,7 +36,7 @@ func (s *server) start() {
 	s.t.Helper()
 	os.Remove(filepath.Join(s.data, "ports"))
 	s.process = exec.Command(os.Getenv("POSTROAD_PROGRAM"), "serve", "--data", s.data,
-		"--listen.grpc", s.address, "--listen.http", "", "--server.drain_timeout", "3s")
+		"--listen.grpc", s.address, "--listen.http", "", "--listen.rsocket", "", "--server.drain_timeout", "3s")
 	s.process.Stderr = os.Stderr
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)

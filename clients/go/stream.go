@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -218,6 +219,8 @@ type Stream struct {
 	ctx    context.Context // ends what runs
 	cancel context.CancelCauseFunc
 
+	handled atomic.Pointer[Message] // the last event that was since cursor; nil: none
+
 	smu     sync.Mutex // for all that follows
 	cursor  string
 	loaded  bool                    // the store was asked
@@ -257,6 +260,9 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 func (s *Stream) Cursor() string {
 	s.smu.Lock()
 	defer s.smu.Unlock()
+	if m := s.handled.Load(); m != nil {
+		return m.Cursor()
+	}
 	return s.cursor
 }
 
@@ -323,7 +329,7 @@ func (s *Stream) Events(ctx context.Context) iter.Seq2[*Message, error] {
 }
 
 // Commit counts m, the event at hand, as handled, before the loop over Events is left.
-func (s *Stream) Commit(m *Message) { s.keep(m.Cursor()) }
+func (s *Stream) Commit(m *Message) { s.handled.Store(m) }
 
 // errLeft says that a loop over Events was left.
 var errLeft = errors.New("postroad: the loop was left")
@@ -378,6 +384,7 @@ func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 	}
 	reader := &streamReader{Stream: s, visitor: v}
 	defer func() { // also when the loop over Events panics
+		s.keep(s.Cursor()) // and not the events around it
 		s.save(context.WithoutCancel(ctx), reader, true)
 		if !v.failed && errors.Is(err, ErrClosed) {
 			err = nil
@@ -441,6 +448,7 @@ func (s *Stream) keep(cursor string) {
 	s.smu.Lock()
 	defer s.smu.Unlock()
 	s.cursor = cursor
+	s.handled.Store(nil)
 }
 
 // load asks the cursor store, once.

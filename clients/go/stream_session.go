@@ -99,50 +99,50 @@ func (r *streamReader) handle(ctx context.Context, message []byte) error {
 		}
 		r.book = &cursorBook{end: end, before: r.book.before}
 	}
-	last, err := r.handleAll(ctx, response)
-	if err != nil || ctx.Err() != nil {
-		if last != nil {
-			r.keep(last.Cursor())
-		}
-		if err == nil {
-			err = context.Cause(ctx)
-		}
+	if err := r.handleAll(ctx, response); err != nil {
 		return err
 	}
 	if response.cursor != "" {
 		r.keep(response.cursor)
 		r.book = &cursorBook{end: r.book.end, before: response.cursor}
 	}
-	return nil
+	return r.stopped(ctx)
 }
 
-// handleAll gives the last event handled, if not all were.
-func (r *streamReader) handleAll(ctx context.Context, response *readResponse) (last *Message, err error) {
+func (r *streamReader) handleAll(ctx context.Context, response *readResponse) error {
 	for _, n := range response.notices {
 		if !r.notice(n) {
-			return nil, errLeft
+			return errLeft
 		}
 	}
 	for _, b := range response.batches {
 		messages, err := r.parseBatch(b)
 		if err != nil {
-			return last, err
+			return err
 		}
 		for i := range messages {
-			if ctx.Err() != nil {
-				return last, nil
+			if err := r.stopped(ctx); err != nil {
+				return err
 			}
 			if err := r.event(r.visitor.ctx, &messages[i]); err != nil {
 				r.failed = !errors.Is(err, errLeft)
-				return last, err
+				return err
 			}
-			last = &messages[i]
+			r.handled.Store(&messages[i])
 		}
 	}
-	if response.caughtUp && ctx.Err() == nil && !r.notice(&CaughtUp{}) {
-		return last, errLeft
+	if response.caughtUp && r.stopped(ctx) == nil && !r.notice(&CaughtUp{}) {
+		return errLeft
 	}
-	return last, nil
+	return nil
+}
+
+// stopped says why no more is to be handled. A Stop from the handler itself holds at once.
+func (r *streamReader) stopped(ctx context.Context) error {
+	if r.Stream.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return context.Cause(ctx)
 }
 
 // readResponse is a ReadResponse, its batches still encoded.

@@ -318,12 +318,7 @@ func (s *Subscriber) isFinal(err error) bool {
 func (s *Subscriber) drain(running context.Context) error {
 	s.did(drain, nil)
 	s.qmu.Lock()
-	if !s.stopping {
-		s.stopping = true
-		s.queue.drop()
-		s.work.Broadcast()
-		s.tellIdleLocked()
-	}
+	s.stopLocked()
 	idle, abandoned, late := s.idle, s.abandoned, s.late
 	s.qmu.Unlock()
 	if late != nil {
@@ -362,7 +357,23 @@ func (s *Subscriber) tellIdleLocked() {
 }
 
 // Stop asks Run to end, and does not wait for it: it may be called from a handler, too.
-func (s *Subscriber) Stop() { s.cancel(ErrClosed) }
+func (s *Subscriber) Stop() {
+	s.cancel(ErrClosed)
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	s.stopLocked()
+}
+
+// stopLocked has no more handled.
+func (s *Subscriber) stopLocked() {
+	if s.stopping || s.running == nil {
+		return
+	}
+	s.stopping = true
+	s.queue.drop()
+	s.work.Broadcast()
+	s.tellIdleLocked()
+}
 
 // Close ends Run and waits for it: for the handlers that run, and for what they settled to be sent,
 // until ctx ends; then the handlers' context ends, too. Not from a handler: see Stop. Later calls
@@ -371,7 +382,7 @@ func (s *Subscriber) Close(ctx context.Context) error {
 	s.qmu.Lock()
 	running, abandon := s.running, s.abandon
 	s.qmu.Unlock()
-	s.cancel(ErrClosed)
+	s.Stop()
 	if running != nil {
 		select {
 		case <-running:

@@ -250,13 +250,18 @@ func (s *publishing) answer(parser *replyParser, message []byte) error {
 		s.qmu.Lock()
 		s.q.refused(first)
 		s.qmu.Unlock()
-		s.pokeMind()
 	case len(first.calls) > 1:
 		s.qmu.Lock()
 		s.q.splitUp(first)
 		s.qmu.Unlock()
 	default:
 		s.complete(first, nil, refusal)
+	}
+	s.qmu.Lock()
+	paused := s.q.paused
+	s.qmu.Unlock()
+	if paused {
+		s.pokeMind() // this may have been the last one under way
 	}
 	s.poke()
 	return nil

@@ -228,7 +228,7 @@ func TestIDsAreUUIDv7(t *testing.T) {
 	if got, want := newID(now, 0xfedc, 0xffffffffffffffff), "01234567-89ab-7edc-bfff-ffffffffffff"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if NewID() == NewID() {
+	if one, other := NewID(), NewID(); one == other {
 		t.Error("twice the same id")
 	}
 	early, late := newID(now, 1<<12-1, 1<<63), newID(now.Add(time.Millisecond), 0, 0)

@@ -1,6 +1,9 @@
 // Connecting, waiting and ending, against a server that does what a script says. How the library
 // fares with the real server is tested in tests/client.
+#include <cstdio>
+#include <cstdlib>
 #include <future>
+#include <thread>
 
 #include "client/session_testing.h"
 #include "google/rpc/error.pb.h"
@@ -148,6 +151,36 @@ TEST_F(SessionTest, ASubscriptionThatIsNotThereEndsTheSubscriber) {
       client, {.subscription = "s", .handler = [](Delivery&) { return Status{}; }});
   EXPECT_EQ((*subscriber)->WaitFor(kLong).error().code, ErrorCode::kNotFound);
   EXPECT_EQ((*subscriber)->stats().connects, 0u);
+}
+
+TEST_F(SessionTest, AReaderStopsWhileMessagesPourIn) {
+  const auto pour = [](grpc::ServerContext*, ReadServer* stream) {
+    v1::ReadResponse response;
+    response.add_batches()->add_events()->set_payload("x");
+    while (stream->Write(response)) {
+    }
+    return grpc::Status::OK;
+  };
+  ScriptedServer server({.read = {pour}});
+  const Client client = NewClient(server.address());
+  for (int i = 0; i < 200; ++i) {
+    std::promise<void> first;
+    std::once_flag once;
+    ReaderOptions options = ReadOrders();
+    options.on_event = [&](const ReadEvent&) {
+      std::call_once(once, [&] { first.set_value(); });
+      return Status{};
+    };
+    auto reader = Reader::Start(client, options);
+    ASSERT_EQ(first.get_future().wait_for(kLong), std::future_status::ready);
+    std::thread stopping([&] { (*reader)->Stop(); });
+    const bool ended = (*reader)->WaitFor(kLong).has_value();
+    if (!ended) {  // it hangs: nothing that waits for it may be destroyed
+      std::fprintf(stderr, "the reader does not end\n");
+      std::abort();
+    }
+    stopping.join();
+  }
 }
 
 }  // namespace

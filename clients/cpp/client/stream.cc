@@ -53,8 +53,9 @@ void Stream::Read() {
 void Stream::Cancel() {
   std::unique_lock lock(mutex_);
   if (over_) return;
+  cancelled_ = true;
   context_->TryCancel();
-  // A read under way fails now and lets go; without one nobody else would.
+  // A read under way ends now and lets go; without one nobody else would.
   if (!reading_) LetGo(std::move(lock));
 }
 
@@ -71,7 +72,8 @@ void Stream::OnReadInitialMetadataDone(bool ok) {
 void Stream::OnReadDone(bool ok) {
   std::unique_lock lock(mutex_);
   reading_ = false;
-  if (!ok) return LetGo(std::move(lock));
+  // After Cancel nobody may ask for more, so that what came just before it is the last.
+  if (!ok || cancelled_) return LetGo(std::move(lock));
   grpc::ByteBuffer message;
   message.Swap(&incoming_);
   lock.unlock();

@@ -46,7 +46,7 @@ class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffe
   void HalfClose();
   // Asks for the next message: once, after each OnMessage.
   void Read();
-  // Ends the call soon, whatever is under way; OnEnd follows.
+  // Ends the call soon, whatever is under way; OnEnd follows, maybe without another OnMessage.
   void Cancel();
 
  private:
@@ -64,6 +64,7 @@ class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffe
   std::shared_ptr<Stream> self_;  // until OnDone
   std::mutex mutex_;
   bool over_ = false;  // no operation may begin any more
+  bool cancelled_ = false;
   bool reading_ = false;
   bool closed_for_writing_ = false;
   grpc::ByteBuffer incoming_;

@@ -17,44 +17,40 @@
 namespace postroad {
 namespace {
 
-class PrometheusCounter final : public Counter {
+// A metric of a family, until it is destroyed.
+template <typename Metric>
+class Member {
  public:
-  PrometheusCounter(prometheus::Family<prometheus::Counter>& family, prometheus::Counter& counter)
-      : family_(family), counter_(counter) {}
-  ~PrometheusCounter() override { family_.Remove(&counter_); }
-  void Add(double n) override { counter_.Increment(n); }
-  double Value() const override { return counter_.Value(); }
+  Member(prometheus::Family<Metric>& family, Metric& metric) : family_(family), metric_(metric) {}
+  ~Member() { family_.Remove(&metric_); }
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+  Metric* operator->() const { return &metric_; }
 
  private:
-  prometheus::Family<prometheus::Counter>& family_;
-  prometheus::Counter& counter_;
+  prometheus::Family<Metric>& family_;
+  Metric& metric_;
 };
 
-class PrometheusGauge final : public Gauge {
- public:
-  PrometheusGauge(prometheus::Family<prometheus::Gauge>& family, prometheus::Gauge& gauge)
-      : family_(family), gauge_(gauge) {}
-  ~PrometheusGauge() override { family_.Remove(&gauge_); }
-  void Set(double value) override { gauge_.Set(value); }
-  void Add(double n) override { gauge_.Increment(n); }
-  double Value() const override { return gauge_.Value(); }
-
- private:
-  prometheus::Family<prometheus::Gauge>& family_;
-  prometheus::Gauge& gauge_;
+struct PrometheusCounter final : Counter {
+  PrometheusCounter(auto& family, auto& metric) : counter(family, metric) {}
+  void Add(double n) override { counter->Increment(n); }
+  double Value() const override { return counter->Value(); }
+  const Member<prometheus::Counter> counter;
 };
 
-class PrometheusHistogram final : public Histogram {
- public:
-  PrometheusHistogram(prometheus::Family<prometheus::Histogram>& family,
-                      prometheus::Histogram& histogram)
-      : family_(family), histogram_(histogram) {}
-  ~PrometheusHistogram() override { family_.Remove(&histogram_); }
-  void Observe(double value) override { histogram_.Observe(value); }
+struct PrometheusGauge final : Gauge {
+  PrometheusGauge(auto& family, auto& metric) : gauge(family, metric) {}
+  void Set(double value) override { gauge->Set(value); }
+  void Add(double n) override { gauge->Increment(n); }
+  double Value() const override { return gauge->Value(); }
+  const Member<prometheus::Gauge> gauge;
+};
 
- private:
-  prometheus::Family<prometheus::Histogram>& family_;
-  prometheus::Histogram& histogram_;
+struct PrometheusHistogram final : Histogram {
+  PrometheusHistogram(auto& family, auto& metric) : histogram(family, metric) {}
+  void Observe(double value) override { histogram->Observe(value); }
+  const Member<prometheus::Histogram> histogram;
 };
 
 using Key = std::pair<std::string, Labels>;

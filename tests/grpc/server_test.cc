@@ -229,5 +229,59 @@ TEST(ServerGrpc, ManyConnectionsComeAndGo) {
   MustPost(*stub, Batch("t", {"a"}));
 }
 
+TEST(ServerGrpc, CallsThatWaitEndAtTheirDeadlineAndLeaveNothing) {
+  TestServer server;
+  const auto stub = v1::Postroad::NewStub(server.NewChannel());
+  const auto admin = v1::Admin::NewStub(server.NewChannel());
+  const auto code = [](auto call) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+    return call(context).error_code();
+  };
+  const auto end_of = [](auto& stream, auto response) {
+    while (stream->Read(&response)) {
+    }
+    return stream->Finish();
+  };
+  v1::SubscribeRequest join;
+  join.mutable_join()->set_subscription("s");
+  join.mutable_join()->mutable_create()->add_topics("t");
+  EXPECT_EQ(code([&](auto& context) {
+              auto stream = stub->Subscribe(&context);
+              stream->Write(join);
+              return end_of(stream, v1::SubscribeResponse());
+            }),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(code([&](auto& context) {
+              auto stream = stub->PostStream(&context);
+              return end_of(stream, v1::PostResponse());
+            }),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  v1::PostRequest post = Batch("t", {"a"});  // which the subscription has yet to settle
+  post.set_wait_for(v1::WAIT_FOR_ACKED);
+  post.mutable_wait_timeout()->set_seconds(3'000);
+  v1::PostResponse posted;
+  EXPECT_EQ(code([&](auto& context) { return stub->Post(&context, post, &posted); }),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  v1::AwaitReceiptRequest await;
+  await.set_topic("t");
+  await.set_offset(0);
+  await.mutable_timeout()->set_seconds(3'000);
+  v1::AwaitReceiptResponse awaited;
+  EXPECT_EQ(code([&](auto& context) { return admin->AwaitReceipt(&context, await, &awaited); }),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  for (const char* method :
+       {"Postroad/Subscribe", "Postroad/PostStream", "Postroad/Post", "Admin/AwaitReceipt"}) {
+    Gauge& open = server.metrics().GetGauge("postroad_grpc_calls_open", "", {{"method", method}});
+    EXPECT_TRUE(Eventually([&] { return open.Value() == 0; })) << method;
+    double ended = 0;  // a stream whose client is gone may look like one that has said all
+    for (const char* code : {"CANCELLED", "OK"}) {
+      const Labels labels = {{"method", method}, {"code", code}};
+      ended += server.metrics().GetCounter("postroad_grpc_calls_total", "", labels).Value();
+    }
+    EXPECT_EQ(ended, 1) << method;
+  }
+}
+
 }  // namespace
 }  // namespace postroad::testing

@@ -53,6 +53,25 @@ struct Reader {
   std::unique_ptr<grpc::ClientReader<v1::ReadResponse>> stream;
 };
 
+// A member that was given an event, and settles nothing.
+struct Holder {
+  explicit Holder(v1::Postroad::Stub& stub) : stream(stub.Subscribe(&context)) {
+    v1::SubscribeRequest join;
+    join.mutable_join()->set_subscription("billing");
+    join.mutable_join()->mutable_create()->add_topics("orders");
+    join.mutable_join()->set_credit(10);
+    EXPECT_TRUE(stream->Write(join));
+    v1::SubscribeResponse response;
+    EXPECT_TRUE(stream->Read(&response));
+    EXPECT_TRUE(Post(stub, "orders", "held").ok());
+    while (!response.has_deliveries() && stream->Read(&response)) {
+    }
+    EXPECT_TRUE(response.has_deliveries());
+  }
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::SubscribeRequest, v1::SubscribeResponse>> stream;
+};
+
 TEST(LifecycleTest, SaysWhereItListensAndWhatToDoNext) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
@@ -201,42 +220,20 @@ TEST(LifecycleTest, ASubscriberThatHoldsEventsHoldsTheDrainNoLongerThanAllowed) 
   ServerProcess server({.flags = {"--server.drain_timeout", "1s"}});
   ASSERT_TRUE(server.ready());
   const auto stub = Connect(server);
-  grpc::ClientContext context;
-  auto stream = stub->Subscribe(&context);
-  v1::SubscribeRequest join;
-  join.mutable_join()->set_subscription("billing");
-  join.mutable_join()->mutable_create()->add_topics("orders");
-  join.mutable_join()->set_credit(10);
-  ASSERT_TRUE(stream->Write(join));
-  v1::SubscribeResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  ASSERT_TRUE(Post(*stub, "orders", "held").ok());
-  while (!response.has_deliveries() && stream->Read(&response)) {
-  }
-  ASSERT_TRUE(response.has_deliveries());
+  Holder holder(*stub);
   const Ended ended = server.Stop();
   EXPECT_EQ(ended.code, 0) << ended.output;
-  while (stream->Read(&response)) {
+  v1::SubscribeResponse response;
+  while (holder.stream->Read(&response)) {
   }
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(holder.stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST(LifecycleTest, ASecondSignalEndsTheDrain) {
   ServerProcess server({.flags = {"--server.drain_timeout", "1h"}});
   ASSERT_TRUE(server.ready());
   const auto stub = Connect(server);
-  grpc::ClientContext context;
-  auto stream = stub->Subscribe(&context);
-  v1::SubscribeRequest join;
-  join.mutable_join()->set_subscription("billing");
-  join.mutable_join()->mutable_create()->add_topics("orders");
-  join.mutable_join()->set_credit(10);
-  ASSERT_TRUE(stream->Write(join));
-  v1::SubscribeResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  ASSERT_TRUE(Post(*stub, "orders", "held").ok());
-  while (!response.has_deliveries() && stream->Read(&response)) {
-  }
+  Holder holder(*stub);
   server.process().Signal(SIGINT);
   ASSERT_TRUE(Eventually([&] { return HttpGet(server.http(), "/readyz").status == 503; }));
   EXPECT_EQ(HttpGet(server.http(), "/healthz").status, 200);

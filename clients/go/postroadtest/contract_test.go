@@ -542,6 +542,21 @@ func TestADeletedTopicEndsItsReaders(t *testing.T) {
 	})
 }
 
+func TestADeletedTopicAmongSeveralIsAGap(t *testing.T) {
+	contract(t, func(t *testing.T, s *server) {
+		s.post(batch("t/1", "a", "b"))
+		s.post(batch("t/2", "c"))
+		_, err := s.admin.DeleteTopic(s.ctx, &pb.DeleteTopicRequest{Name: "t/1"})
+		s.must(err)
+		r := s.read(fromBeginning("t/*"))
+		response := r.next()
+		equal(t, "gaps", len(response.GetGaps()), 1)
+		gap := response.GetGaps()[0]
+		equal(t, "gap", text(gap.GetTopic(), gap.GetFirst(), gap.GetEnd(), gap.GetReason()), "t/1 0 2 GAP_REASON_TOPIC_DELETED")
+		equal(t, "event", response.GetBatches()[0].GetEvents()[0].GetId(), "c")
+	})
+}
+
 func TestSubscriptionsDeliverAndMoveTheirFloor(t *testing.T) {
 	contract(t, func(t *testing.T, s *server) {
 		s.post(batch("t", "a", "b"))
@@ -801,6 +816,21 @@ func TestFutureEvents(t *testing.T) {
 		_, err = s.admin.ChangeScheduled(s.ctx, change)
 		s.failed("delivered", err, codes.NotFound, "", "")
 
+		_, err = s.admin.Reschedule(s.ctx, &pb.RescheduleRequest{SearchKey: "customer"})
+		s.failed("no time", err, codes.InvalidArgument, "", "deliver_at")
+		all := &pb.RescheduleRequest{DeliverAt: &timestamppb.Timestamp{Seconds: 4_100_000_000}}
+		_, err = s.admin.Reschedule(s.ctx, all)
+		s.failed("no condition", err, codes.InvalidArgument, "", "topic")
+		all.SearchKey = "customer"
+		for _, want := range []uint64{1, 0} {
+			moved, err := s.admin.Reschedule(s.ctx, all)
+			s.must(err)
+			equal(t, "rescheduled", moved.GetChanged(), want)
+		}
+		page, err = s.admin.ListScheduled(s.ctx, &pb.ListScheduledRequest{})
+		s.must(err)
+		equal(t, "last", page.GetEvents()[1].GetEvent().GetDeliverAt().GetSeconds(), 4_100_000_000)
+
 		_, err = s.admin.CancelScheduled(s.ctx, &pb.CancelScheduledRequest{})
 		s.failed("no condition", err, codes.InvalidArgument, "", "topic")
 		cancelled, err := s.admin.CancelScheduled(s.ctx, &pb.CancelScheduledRequest{SearchKey: "customer"})
@@ -851,6 +881,10 @@ func TestReceiptsAndReplies(t *testing.T) {
 		second := response.GetReceipts()[1]
 		equal(t, "second", text(second.GetEventId(), second.GetSettled(), second.GetSubscriptions()[0].GetState(), string(second.GetSubscriptions()[0].GetReply())),
 			"b true RECEIPT_STATE_ACKED done b")
+		alone := batch("nobody", "a")
+		alone.WaitFor, alone.WaitTimeout = pb.WaitFor_WAIT_FOR_ACKED, durationpb.New(time.Hour)
+		alonePosted := s.post(alone)
+		equal(t, "nobody to ack", text(alonePosted.GetWaitTimedOut(), alonePosted.GetReceipts()[0].GetSettled(), len(alonePosted.GetReceipts()[0].GetSubscriptions())), "false false 0")
 		_, err = s.admin.GetReceipt(s.ctx, &pb.GetReceiptRequest{Topic: "t"})
 		s.failed("neither", err, codes.InvalidArgument, "", "event_id")
 		_, err = s.admin.GetReceipt(s.ctx, &pb.GetReceiptRequest{Topic: "t", EventId: "none"})

@@ -17,6 +17,7 @@ type record struct {
 	event    *pb.Event
 	stored   time.Time
 	gone     bool // taken by Trim, or with its topic
+	deleted  bool // … with its topic
 }
 
 // topic is a log. Its records are those from offset first on.
@@ -97,6 +98,7 @@ func (s *Server) deleteTopic(name string) *failure {
 	}
 	for _, r := range t.records {
 		s.forget(t, r)
+		r.deleted = true
 	}
 	delete(s.topics, name)
 	for key := range s.scheduled {

@@ -245,6 +245,12 @@ func (r *reader) take(records []*record, response *pb.ReadResponse) bool {
 		if r.request.GetStopAtEnd() && r.next >= limit {
 			return false
 		}
+		if one.gone && r.topic == "" && covers(r.request.GetTopics(), one.topic) {
+			if response.Batches != nil { // told before events, it must not overtake any
+				return true
+			}
+			addGap(one, response)
+		}
 		if r.reads(one) && lets(r.request.GetFilter(), one.event) {
 			size := proto.Size(one.event)
 			if i > 0 && size > left && response.Batches != nil {
@@ -256,6 +262,22 @@ func (r *reader) take(records []*record, response *pb.ReadResponse) bool {
 		r.next++
 	}
 	return false
+}
+
+// addGap tells of a record that is gone.
+func addGap(one *record, response *pb.ReadResponse) {
+	reason := pb.GapReason_GAP_REASON_RETENTION
+	if one.deleted {
+		reason = pb.GapReason_GAP_REASON_TOPIC_DELETED
+	}
+	if n := len(response.Gaps); n > 0 {
+		last := response.Gaps[n-1]
+		if last.GetTopic() == one.topic && last.GetEnd() == one.offset && last.GetReason() == reason {
+			last.End++
+			return
+		}
+	}
+	response.Gaps = append(response.Gaps, &pb.Gap{Topic: one.topic, First: one.offset, End: one.offset + 1, Reason: reason})
 }
 
 // add puts an event into the last batch, or a new one.

@@ -108,7 +108,8 @@ func (s *Server) await(ctx context.Context, records []*record, timeout time.Dura
 		receipts := make([]*pb.Receipt, len(records))
 		for i, r := range records {
 			receipts[i] = s.receipt(r)
-			settled = settled && receipts[i].GetSettled()
+			// Where no subscription covers it there is nobody to wait for.
+			settled = settled && (receipts[i].GetSettled() || len(receipts[i].GetSubscriptions()) == 0)
 		}
 		s.mu.Unlock()
 		if settled {

@@ -111,6 +111,33 @@ func withContents(e, contents *pb.Event) *pb.Event {
 	return changed
 }
 
+func (s service) Reschedule(_ context.Context, request *pb.RescheduleRequest) (*pb.RescheduleResponse, error) {
+	if request.GetDeliverAt() == nil {
+		return nil, invalid("deliver_at", "is needed: the new due time")
+	}
+	if f := checkTime(request.GetDeliverAt(), "deliver_at"); f != nil {
+		return nil, f
+	}
+	if request.GetTopic() == "" && request.GetId() == "" && request.GetSearchKey() == "" {
+		return nil, invalid("topic", "at least one condition is needed")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	response := &pb.RescheduleResponse{}
+	for _, before := range s.scheduledWhere(request.GetTopic(), request.GetId(), request.GetSearchKey()) {
+		if before.GetDeliverAt().AsTime().Equal(request.GetDeliverAt().AsTime()) {
+			continue
+		}
+		e := proto.Clone(before).(*pb.Event)
+		e.DeliverAt = request.GetDeliverAt()
+		s.schedule(e)
+		response.Changed++
+	}
+	s.runDue()
+	s.broadcast()
+	return response, nil
+}
+
 func (s service) CancelScheduled(_ context.Context, request *pb.CancelScheduledRequest) (*pb.CancelScheduledResponse, error) {
 	if request.GetTopic() == "" && request.GetId() == "" && request.GetSearchKey() == "" {
 		return nil, &failure{code: codes.InvalidArgument, field: "topic", message: "at least one condition is needed"}

@@ -1,4 +1,4 @@
-// Bad days: the server dies, the network breaks. The scenarios of scenarios.md, F1 to F8.
+// Bad days: the server dies, the network breaks. The scenarios of scenarios.md, F1 to F10.
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -41,6 +41,13 @@ class FaultTest : public ClientTest {
     std::vector<uint64_t> offsets;
     EXPECT_EQ(ReadAll("orders", &offsets), Numbers(kEvents));
     for (size_t i = 0; i < offsets.size(); ++i) ASSERT_EQ(offsets[i], i);
+  }
+
+  // Leaves nothing for another Survive.
+  void StartAnew() {
+    const Client client = Connect();
+    ASSERT_TRUE(Admin(client).DeleteSubscription("billing"));
+    ASSERT_TRUE(Admin(client).DeleteTopic("orders"));
   }
 
  private:
@@ -94,6 +101,24 @@ TEST_F(FaultTest, F6ADrainedServerComesBack) {
         proxy_.Retarget(server_.grpc());
       },
       2);
+}
+
+TEST_F(FaultTest, F9EveryConnectionIsEndedAtAnAge) {
+  for (const bool reset : {true, false}) {
+    SCOPED_TRACE(reset ? "reset" : "closed");
+    proxy_.Recycle(milliseconds(200), reset);
+    const int before = proxy_.accepted();
+    // One fault that waits until a few connections have come to their end.
+    Survive([&] { EXPECT_TRUE(Eventually([&] { return proxy_.accepted() >= before + 5; })); }, 1);
+    StartAnew();
+  }
+}
+
+TEST_F(FaultTest, F10ASlowLinkIsNotABrokenOne) {
+  proxy_.Slow(milliseconds(20), 256 << 10);
+  Survive([] {}, 0, {.keepalive = {.time = seconds(1), .timeout = seconds(1)}});
+  // The one that posts, reads and consumes, and ReadAll's.
+  EXPECT_EQ(proxy_.accepted(), 2);
 }
 
 TEST_F(ClientTest, F7DrainingIsAReasonThatClientsSee) {

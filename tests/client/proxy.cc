@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -75,43 +76,73 @@ void Proxy::BlackHole() {
   (void)!write(wake_[1], "x", 1);
 }
 
+void Proxy::Recycle(std::chrono::milliseconds age, bool reset) {
+  std::lock_guard lock(mutex_);
+  age_ = age;
+  made_.reset = reset;
+}
+
+void Proxy::Slow(std::chrono::milliseconds delay, size_t bytes_per_second) {
+  std::lock_guard lock(mutex_);
+  made_.delay = delay;
+  made_.bytes_per_second = bytes_per_second;
+}
+
+void Proxy::End(const Link& link, bool reset) {
+  Close(link.up.from, reset);
+  Close(link.up.to, reset);
+}
+
 void Proxy::EndAll(bool reset) {
   std::lock_guard lock(mutex_);
-  for (const Link& link : links_) {
-    Close(link.client, reset);
-    Close(link.server, reset);
-  }
+  for (const Link& link : links_) End(link, reset);
   links_.clear();
   (void)!write(wake_[1], "x", 1);
 }
 
 void Proxy::Run() {
   while (!stop_) {
-    std::vector<pollfd> polled = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
-    {
-      std::lock_guard lock(mutex_);
-      for (const Link& link : links_) {
-        if (link.dead) continue;
-        polled.push_back({link.client, POLLIN, 0});
-        polled.push_back({link.server, POLLIN, 0});
-      }
-    }
-    poll(polled.data(), polled.size(), -1);
-    char dropped[64];
-    if (polled[1].revents) (void)!read(wake_[0], dropped, sizeof dropped);
-    if (polled[0].revents) Accept();
+    const bool incoming = Wait() > 0;
+    if (incoming) Accept();
+    const Time now = std::chrono::steady_clock::now();
     std::lock_guard lock(mutex_);
     for (auto link = links_.begin(); link != links_.end();) {
-      if (!link->dead &&
-          !(Forward(link->client, link->server) && Forward(link->server, link->client))) {
-        Close(link->client, false);
-        Close(link->server, false);
-        link = links_.erase(link);
-      } else {
+      const bool old = now >= link->end;
+      if (!old && (link->dead || Serve(*link, now))) {
         ++link;
+        continue;
+      }
+      End(*link, old && link->reset);
+      link = links_.erase(link);
+    }
+  }
+}
+
+// Until there is something to do; positive if somebody connects.
+int Proxy::Wait() {
+  std::vector<pollfd> polled = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+  Time next = kNever;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Link& link : links_) {
+      next = std::min(next, link.end);
+      if (link.dead) continue;
+      for (const Way* way : {&link.up, &link.down}) {
+        if (way->late.size() < kLateChunks) polled.push_back({way->from, POLLIN, 0});
+        if (!way->late.empty()) next = std::min(next, way->late.front().due);
       }
     }
   }
+  int timeout = -1;
+  if (next != kNever) {
+    const auto left = next - std::chrono::steady_clock::now();
+    timeout = static_cast<int>(
+        std::max<int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+  }
+  poll(polled.data(), polled.size(), timeout);
+  char dropped[64];
+  if (polled[1].revents) (void)!read(wake_[0], dropped, sizeof dropped);
+  return polled[0].revents;
 }
 
 void Proxy::Accept() {
@@ -128,19 +159,46 @@ void Proxy::Accept() {
   }
   NoDelay(client);
   NoDelay(server);
-  links_.push_back({client, server});
+  Link link = made_;
+  link.up = {.from = client, .to = server};
+  link.down = {.from = server, .to = client};
+  if (age_.count() > 0) link.end = std::chrono::steady_clock::now() + age_;
+  links_.push_back(std::move(link));
 }
 
-// Moves what there is to read; false once the connection has ended.
-bool Proxy::Forward(int from, int to) {
-  char buffer[65536];
-  const ssize_t got = recv(from, buffer, sizeof buffer, MSG_DONTWAIT);
-  if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  if (got == 0) return false;
-  for (ssize_t sent = 0; sent < got;) {
-    const ssize_t n = send(to, buffer + sent, static_cast<size_t>(got - sent), MSG_NOSIGNAL);
-    if (n <= 0) return false;
-    sent += n;
+// Moves what there is to move; false once the connection has ended.
+bool Proxy::Serve(Link& link, Time now) {
+  return Forward(link, link.up, now) && Forward(link, link.down, now);
+}
+
+bool Proxy::Forward(const Link& link, Way& way, Time now) {
+  char buffer[16384];
+  if (way.late.size() < kLateChunks) {
+    const ssize_t got = recv(way.from, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (got == 0) return false;
+    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
+    if (got > 0) {
+      Time due = now + link.delay;
+      if (link.bytes_per_second > 0) {
+        due =
+            std::max(due, way.free) +
+            std::chrono::microseconds(static_cast<size_t>(got) * 1'000'000 / link.bytes_per_second);
+        way.free = due;
+      }
+      way.late.push_back({std::string(buffer, static_cast<size_t>(got)), due});
+    }
+  }
+  return SendDue(way, now);
+}
+
+bool Proxy::SendDue(Way& way, Time now) {
+  for (; !way.late.empty() && way.late.front().due <= now; way.late.pop_front()) {
+    const std::string& bytes = way.late.front().bytes;
+    for (size_t sent = 0; sent < bytes.size();) {
+      const ssize_t n = send(way.to, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      sent += static_cast<size_t>(n);
+    }
   }
   return true;
 }

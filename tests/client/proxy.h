@@ -3,6 +3,8 @@
 #define POSTROAD_TESTS_CLIENT_PROXY_H_
 
 #include <atomic>
+#include <chrono>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <string>
@@ -26,18 +28,45 @@ class Proxy {
   void Finish();
   // The connections there are stay open, and nothing goes through any more. New ones work.
   void BlackHole();
+  // Each connection made from now on is ended when it is this old; zero: no more.
+  void Recycle(std::chrono::milliseconds age, bool reset);
+  // Connections made from now on carry so much each way, each byte so much later.
+  void Slow(std::chrono::milliseconds delay, size_t bytes_per_second);
   // Connections made so far.
   int accepted() const { return accepted_; }
 
  private:
-  struct Link {
-    int client = -1;
-    int server = -1;
-    bool dead = false;  // a black hole
+  using Time = std::chrono::steady_clock::time_point;
+  struct Chunk {
+    std::string bytes;
+    Time due;
   };
+  // One direction of a connection.
+  struct Way {
+    int from = -1;
+    int to = -1;
+    std::deque<Chunk> late = {};  // read, and not due yet
+    Time free = {};               // when the link has carried what was read
+  };
+  struct Link {
+    Way up, down;
+    bool dead = false;   // a black hole
+    Time end = kNever;   // when it is to be recycled
+    bool reset = false;  // and how
+    std::chrono::milliseconds delay{0};
+    size_t bytes_per_second = 0;  // 0: as they come
+  };
+  static constexpr Time kNever = Time::max();
+  // What a slow link holds each way at most, so that its sender feels it.
+  static constexpr size_t kLateChunks = 16;
+
   void Run();
+  int Wait();
   void Accept();
-  bool Forward(int from, int to);
+  static bool Serve(Link& link, Time now);
+  static bool Forward(const Link& link, Way& way, Time now);
+  static bool SendDue(Way& way, Time now);
+  static void End(const Link& link, bool reset);
   void EndAll(bool reset);
 
   int listener_ = -1;
@@ -48,6 +77,8 @@ class Proxy {
   std::mutex mutex_;
   std::string target_;
   std::list<Link> links_;
+  Link made_;  // what new connections are like
+  std::chrono::milliseconds age_{0};
   std::thread thread_;
 };
 

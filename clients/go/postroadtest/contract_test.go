@@ -530,12 +530,23 @@ func TestANewerReaderReplacesTheOlder(t *testing.T) {
 
 func TestADeletedTopicEndsItsReaders(t *testing.T) {
 	contract(t, func(t *testing.T, s *server) {
-		s.post(batch("t", "a"))
+		s.post(batch("t", "a", "b"))
 		r := s.read(fromBeginning("t"))
-		r.take(1)
+		var cursor string
+		for seen := 0; seen < 2; {
+			response := r.next()
+			seen += len(idsOf(response))
+			cursor = response.GetCursor()
+		}
 		_, err := s.admin.DeleteTopic(s.ctx, &pb.DeleteTopicRequest{Name: "t"})
 		s.must(err)
 		s.failed("reader", r.end(), codes.Aborted, "TOPIC_DELETED", "")
+		again := s.read(&pb.ReadRequest{Topics: []string{"t"}, Start: &pb.ReadRequest_Cursor{Cursor: cursor}})
+		if again.next().GetEpochChanged() == nil {
+			t.Error("its cursor counts")
+		}
+		gap := s.read(fromBeginning("t", "u")).next()
+		equal(t, "gap", gap.GetGaps(), []*pb.Gap{{Topic: "t", First: 0, End: 2, Reason: pb.GapReason_GAP_REASON_TOPIC_DELETED}})
 		_, err = s.admin.GetTopic(s.ctx, &pb.GetTopicRequest{Name: "t"})
 		s.failed("topic", err, codes.NotFound, "TOPIC_NOT_FOUND", "")
 		equal(t, "a new one", s.post(batch("t", "a")).GetResults()[0].GetDuplicate(), false)

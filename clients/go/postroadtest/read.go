@@ -176,8 +176,8 @@ func (r *reader) startAfter(cursor string, first uint64) *failure {
 		return invalidAs("BAD_CURSOR", "cursor", "is not a cursor over these topics")
 	}
 	r.next = p.next
-	if p.epoch != r.Server.epoch {
-		r.epoch = &pb.EpochChanged{OldEpoch: epochText(p.epoch), NewEpoch: epochText(r.Server.epoch)}
+	if now := r.place().epoch; p.epoch != now {
+		r.epoch = &pb.EpochChanged{OldEpoch: epochText(p.epoch), NewEpoch: epochText(now)}
 		r.next = first
 	} else if p.next > r.end {
 		return &failure{code: codes.OutOfRange, reason: "BEYOND_END", field: "cursor", message: "is beyond the end of the log"}
@@ -188,11 +188,12 @@ func (r *reader) startAfter(cursor string, first uint64) *failure {
 func (r *reader) cursor() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.place()
+	return r.place().String()
 }
 
-func (r *reader) place() string {
-	return place{epoch: r.Server.epoch, topic: r.topic, next: r.next}.String()
+// place is where it is. A topic that was deleted is another incarnation than the one after it.
+func (r *reader) place() place {
+	return place{epoch: r.Server.epoch + r.deleted[r.topic], topic: r.topic, next: r.next}
 }
 
 // reads says whether a record is one for this reader, but for its filter.
@@ -230,7 +231,7 @@ func (r *reader) step() (*pb.ReadResponse, <-chan struct{}, *failure) {
 	if response.Batches == nil && response.Gaps == nil && response.EpochChanged == nil && !response.CaughtUp {
 		return nil, changed, nil
 	}
-	response.Cursor = r.place()
+	response.Cursor = r.place().String()
 	return response, changed, nil
 }
 

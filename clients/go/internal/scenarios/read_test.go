@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -179,4 +180,51 @@ func TestR8StopFromTheHandlerLeavesTheCursorAfterItsEvent(t *testing.T) {
 	w.same("before", before.all(), numbers(0, 2))
 	w.must(w.stream(c, "orders", postroad.FromCursor(s.Cursor()), postroad.StopAtEnd()).Run(w.within(), after.into))
 	w.same("after", after.all(), numbers(2, 5))
+}
+
+func TestR9AReaderIsToldThatItsTopicWasDeletedAndReadsTheNewOne(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	p := w.publisher(c)
+	w.postNumbers(p, "orders", 3)
+	var all seen
+	w.reading(w.stream(c, "orders", postroad.WithNotices(func(n postroad.Notice) {
+		if changed, is := n.(*postroad.EpochChanged); is && changed.Old != changed.New {
+			all.add([]byte("epoch changed"))
+		}
+	})), func(_ context.Context, m *postroad.Message) error {
+		all.add([]byte(strconv.FormatUint(m.Offset, 10) + "=" + string(m.Payload)))
+		return nil
+	})
+	w.eventually("all were read", func() bool { return all.size() == 3 })
+	w.must(c.Admin().DeleteTopic(w.within(), "orders"))
+	w.eventually("it was told", func() bool { return all.size() == 4 })
+	_, err := p.Post(w.within(), postroad.Event{Topic: "orders", Payload: []byte("new")})
+	w.must(err)
+	w.eventually("the new one is read", func() bool { return all.size() == 5 })
+	w.same("seen", all.all(), []string{"0=0", "1=1", "2=2", "epoch changed", "0=new"})
+}
+
+func TestR10AReaderOfSeveralTopicsIsToldWhichEventsWentWithATopic(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	p := w.publisher(c)
+	w.postNumbers(p, "orders/1", 3)
+	w.postNumbers(p, "orders/2", 1)
+	w.must(c.Admin().DeleteTopic(w.within(), "orders/1"))
+	var all seen
+	var gaps []postroad.Gap
+	for m, err := range w.stream(c, "orders/*", postroad.StopAtEnd()).Events(w.within()) {
+		var gap *postroad.Gap
+		if errors.As(err, &gap) {
+			gaps = append(gaps, *gap)
+			continue
+		}
+		w.must(err)
+		all.add(m.Payload)
+	}
+	w.same("seen", all.all(), numbers(0, 1))
+	if want := (postroad.Gap{Topic: "orders/1", First: 0, End: 3, TopicDeleted: true}); len(gaps) != 1 || gaps[0] != want {
+		t.Errorf("gaps: %v, want %v", gaps, want)
+	}
 }

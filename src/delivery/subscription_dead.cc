@@ -234,7 +234,7 @@ Result<SavedDeadLetter> Subscription::ReadDeadLetter(uint64_t id) {
 // Those that were acked since the last save are in the store still.
 Status Subscription::SaveSettledResends() {
   Lock lock(mutex_);
-  return dirty_ || saving_ ? Save(lock, false) : Status();
+  return !stopped_ && (dirty_ || saving_) ? Save(lock, false) : Status();
 }
 
 Result<std::vector<DeadLetter>> Subscription::ListDeadLetters(uint64_t after, size_t limit) {

@@ -100,7 +100,7 @@ bool Subscription::Take(Fetched fetched, Calls& calls) {
   }
   if (fetched.lost > 0) {
     metrics_.lost.Add(static_cast<double>(fetched.lost));
-    LogWarn("retention took events before they were delivered",
+    LogWarn("events were gone, by retention or with their topic, before they were delivered",
             {{"subscription", name_}, {"events", fetched.lost}});
   }
   const bool any = !fetched.runs.empty() || fetched.next != state_.read_end();
@@ -215,7 +215,7 @@ void Subscription::LoseLate(uint64_t sequence, Calls& calls) {
   CallWatchers(sequence, calls);
   resends_loaded_.erase(sequence & ~kResendBit);
   metrics_.lost.Add();
-  LogWarn("retention took an event before it was settled",
+  LogWarn("an event was gone, by retention or with its topic, before it was settled",
           {{"subscription", name_}, {"sequence", sequence}});
 }
 

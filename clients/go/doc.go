@@ -24,16 +24,16 @@
 // Between attempts they wait as [Backoff] says: 100 ms, doubled up to 30 s, each time spread by ±20 %,
 // for 24 h; anew once a stream was established. Each of them is a state machine:
 //
-//	           Run, Events, a post               the stream is up
-//	  Closed ─────────────────────▶ Connecting ─────────────────▶ Connected
-//	    ▲                            ▲      │                         │
-//	    │            the wait is over│      │the attempt failed       │the stream ended
-//	    │                            │      ▼                         │
-//	    │                          Disconnected ◀─────────────────────┘
-//	    │
-//	    │ handlers have returned, what           Close, Stop, the context's end;
-//	    │ they settled was sent                  an error that ends it for good
-//	    └────────────────────── Draining ◀────── (from any of these three)
+//	         Run, Events, a post               the stream is up
+//	Closed ─────────────────────▶ Connecting ─────────────────▶ Connected
+//	  ▲                            ▲      │                         │
+//	  │            the wait is over│      │the attempt failed       │the stream ended
+//	  │                            │      ▼                         │
+//	  │                          Disconnected ◀─────────────────────┘
+//	  │
+//	  │ handlers have returned, what           Close, Stop, the context's end;
+//	  │ they settled was sent                  an error that ends it for good
+//	  └────────────────────── Draining ◀────── (from any of these three)
 //
 // A Stream that nobody waits for goes to Closed right away. [WithStateCallback] tells of every change,
 // and [WithLogger] has them in the log: those with an error as warnings, the others for debugging.

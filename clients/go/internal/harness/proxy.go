@@ -22,7 +22,6 @@ type Proxy struct {
 	speed  speed
 	age    time.Duration // at which connections are ended; 0: never
 	end    End
-	refuse bool
 }
 
 // End is how connections are ended.
@@ -107,13 +106,6 @@ func (p *Proxy) Recycle(age time.Duration, how End) {
 	p.age, p.end = age, how
 }
 
-// Refuse resets new connections at once, or no more.
-func (p *Proxy) Refuse(on bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refuse = on
-}
-
 // Accepted counts the connections made so far.
 func (p *Proxy) Accepted() int { return int(p.accepted.Load()) }
 
@@ -149,14 +141,11 @@ func (p *Proxy) accept() {
 // carry is the life of a connection.
 func (p *Proxy) carry(client *net.TCPConn) {
 	p.mu.Lock()
-	target, refuse := p.target, p.refuse
+	target := p.target
 	p.mu.Unlock()
 	server, err := net.Dial("tcp", target)
-	if err != nil || refuse {
+	if err != nil {
 		shut(client, Reset)
-		if server != nil {
-			shut(server.(*net.TCPConn), Reset)
-		}
 		return
 	}
 	link := &pipe{client: client, server: server.(*net.TCPConn), hole: make(chan struct{}), done: make(chan struct{})}
@@ -200,14 +189,13 @@ func shut(c *net.TCPConn, how End) {
 
 // forward moves bytes one way until the connection ends.
 func (l *pipe) forward(from, to *net.TCPConn, limit speed) {
-	late := make(chan chunk, 1024)
+	late := make(chan chunk, 16) // a slow link holds little, so that its sender feels it
 	var writing sync.WaitGroup
 	writing.Add(1)
 	go func() { defer writing.Done(); l.write(to, late, limit) }()
 	defer writing.Wait()
 	defer close(late)
 	for {
-		// A slow link's queue holds little, so that the sender feels it.
 		buffer := make([]byte, 16<<10)
 		n, err := from.Read(buffer)
 		select {

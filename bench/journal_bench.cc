@@ -1,6 +1,7 @@
 // How much of the bare store's speed posts through the journal keep: the same events, in the same
-// runs and groups, appended by one thread to a bare store and posted by several through the journal,
-// in turn within one run. Prints events per second and ratios; and how soon it is ready after a kill.
+// runs and groups, appended by one thread to a bare store and posted by several through the
+// journal, in turn within one run. Prints events per second and ratios; and how soon it is ready
+// after a kill.
 //
 //   journal_bench [events, default 2000000] [payload bytes, default 200: 256 B records]
 //   journal_bench open [events, default 10000000]     only how soon it is ready
@@ -165,7 +166,8 @@ Figures RunJournal(const Options& options, const char* root, bool with_ids, bool
   const double seconds = Seconds(begin);
   posters.clear();
   const auto events = static_cast<double>((*journal)->feed_end().value());
-  const double commits = metrics.GetCounter("postroad_journal_commits_total", "Group commits.").Value();
+  const double commits =
+      metrics.GetCounter("postroad_journal_commits_total", "Group commits.").Value();
   return {events / seconds, events / commits};
 }
 
@@ -239,8 +241,8 @@ int main(int argc, char** argv) {
     const Figures posted = RunJournal(options, root, c.with_ids, c.one_topic);
     const Figures bare = RunBare(options, root, static_cast<uint64_t>(posted.group_events));
     std::printf("%-44s %9.0f/s in groups of %5.0f; bare store %9.0f/s in groups of %5.0f; %.2f\n",
-                c.name, posted.per_second, posted.group_events, bare.per_second,
-                bare.group_events, posted.per_second / bare.per_second);
+                c.name, posted.per_second, posted.group_events, bare.per_second, bare.group_events,
+                posted.per_second / bare.per_second);
     std::fflush(stdout);
   }
   RunOpen(options, root);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs the client's package into an empty folder, builds a project against it that knows nothing
-# of the source tree, and runs that:  run.sh BUILD_DIR APP_SOURCE WORK_DIR CXX [POSTROAD] [CXXFLAGS]
+# of the source tree, and runs that:  run.sh BUILD_DIR APP_SOURCE WORK_DIR CXX [POSTROAD] [CXXFLAGS [LDFLAGS]]
 set -eu
-build=$1 app=$2 work=$3 compiler=$4 server=${5:-} flags=${6:-}
+build=$1 app=$2 work=$3 compiler=$4 server=${5:-} flags=${6:-} link_flags=${7:-}
 rm -rf "$work"
 mkdir -p "$work"
 cmake --install "$build" --component client --prefix "$work/prefix" > "$work/install.log"
@@ -12,7 +12,8 @@ if grep -rlE '#include [<"](grpc|google|postroad/v1|core/)' "$work/prefix/includ
   exit 1
 fi
 cmake -S "$app" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
-  -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$flags" > "$work/configure.log"
+  -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$flags" \
+  -DCMAKE_EXE_LINKER_FLAGS="$link_flags" > "$work/configure.log"
 cmake --build "$work/build" > "$work/build.log" || { cat "$work/build.log"; exit 1; }
 "$work/build/app"
 [ -n "$server" ] || exit 0

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,11 @@
 #include <thread>
 
 namespace postroad::testing {
+
+int Scaled(int full) {
+  const char* percent = std::getenv("POSTROAD_TEST_SCALE");
+  return std::max(1, full * (percent == nullptr ? POSTROAD_TEST_SCALE : std::atoi(percent)) / 100);
+}
 
 bool Eventually(const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -40,6 +46,16 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::string SanitizerReport(std::string_view output) {
+  size_t start = output.npos;
+  for (const std::string_view sign : {"Sanitizer: ", "runtime error: "}) {
+    start = std::min(start, output.find(sign));
+  }
+  if (start == output.npos) return "";
+  const size_t line = output.rfind('\n', start);
+  return std::string(output.substr(line == output.npos ? 0 : line + 1));
+}
+
 Process::Process(std::vector<std::string> command, const Variables& variables) {
   const std::string output = folder_ / "output";
   std::vector<char*> arguments;
@@ -57,9 +73,13 @@ Process::Process(std::vector<std::string> command, const Variables& variables) {
 }
 
 Process::~Process() {
-  if (ExitCode()) return;
-  Signal(SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  if (!ExitCode()) {
+    Signal(SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  // Whatever its exit code told, if the test looked at it, or SIGKILL left of it.
+  const std::string report = SanitizerReport(Output());
+  if (!report.empty()) ADD_FAILURE() << "a sanitizer's report from the process:\n" << report;
 }
 
 void Process::Signal(int signal) {

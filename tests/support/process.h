@@ -9,13 +9,19 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace postroad::testing {
 
-// Long enough for a sanitizer's build on a busy machine; only a failing test waits that long.
-inline constexpr std::chrono::seconds kPatience{60};
+// Long enough for a busy machine, and longer under a sanitizer; only a failing test waits that
+// long.
+inline constexpr std::chrono::seconds kPatience{POSTROAD_TEST_PATIENCE_SECONDS};
+
+// How often a test repeats what it would do `full` times: all in a release build, a fifth under a
+// sanitizer; POSTROAD_TEST_SCALE=<percent> says otherwise.
+int Scaled(int full);
 
 // Asks again and again until the condition holds; false if it does not within kPatience.
 bool Eventually(const std::function<bool()>& condition);
@@ -44,7 +50,11 @@ struct Ended {
   std::string output;  // standard output and standard error, as they came
 };
 
-// A running program. Killed, if it still runs, when this is destroyed.
+// From the first line of a sanitizer's report in a program's output on; "" if there is none.
+std::string SanitizerReport(std::string_view output);
+
+// A running program. Killed, if it still runs, when this is destroyed; a test failure if it printed
+// a sanitizer's report.
 class Process {
  public:
   using Variables = std::vector<std::pair<std::string, std::string>>;

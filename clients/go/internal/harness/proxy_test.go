@@ -136,7 +136,7 @@ func TestASlowLinkIsLateAndNarrow(t *testing.T) {
 }
 
 func TestTheAddressStaysWhenTheTargetChanges(t *testing.T) {
-	p := NewProxy(t, "127.0.0.1:1") // nobody there
+	p := NewProxy(t, "127.0.0.1:1")                         // nobody there
 	if c, err := net.Dial("tcp", p.Address()); err == nil { // it may be reset that early
 		if _, err := c.Read(make([]byte, 1)); err == nil {
 			t.Error("somebody answered")

@@ -244,14 +244,33 @@ func (p *Publisher) PublishFunc(ctx context.Context, event Event, done func(Resu
 	if done != nil {
 		a = postFunc(done)
 	}
-	if err := p.postOne(ctx, &event, a); err != nil {
-		if a != nil {
-			a.answered(nil, err)
-		} else {
-			p.log.Error("postroad: a post failed", "error", err)
-		}
+	p.told(p.postOne(ctx, &event, a), a)
+}
+
+// PublishAll takes events as Post does, stored whole or not at all, and calls done as PublishFunc
+// does. The results are valid during the call.
+func (p *Publisher) PublishAll(ctx context.Context, events []Event, done func([]Result, error)) {
+	var a answer
+	if done != nil {
+		a = postsFunc(done)
+	}
+	p.told(p.post(ctx, events, a), a)
+}
+
+// told tells why a post was not taken, if it was not.
+func (p *Publisher) told(err error, a answer) {
+	switch {
+	case err == nil:
+	case a != nil:
+		a.answered(nil, err)
+	default:
+		p.log.Error("postroad: a post failed", "error", err)
 	}
 }
+
+type postsFunc func([]Result, error)
+
+func (f postsFunc) answered(results []Result, err error) { f(results, err) }
 
 type postFunc func(Result, error)
 

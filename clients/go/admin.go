@@ -1,5 +1,7 @@
 package postroad
 
+// The administration: one method a call, lists as iterators.
+
 import (
 	"context"
 	"iter"

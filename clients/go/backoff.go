@@ -1,5 +1,7 @@
 package postroad
 
+// How long to wait between attempts.
+
 import (
 	"math/rand/v2"
 	"time"

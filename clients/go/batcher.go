@@ -1,5 +1,7 @@
 package postroad
 
+// A publisher's batches, as pure state.
+
 import (
 	"slices"
 	"time"

@@ -1,5 +1,7 @@
 package postroad
 
+// The client: one connection for all that is made from it, and its end.
+
 import (
 	"context"
 	"errors"

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	pb "github.com/postroad/postroad/clients/go/postroadv1"
 )
@@ -228,6 +229,24 @@ func scold(connection net.Conn) {
 	}
 }
 
+// The server's C++ library ends the calls of a connection with a status, before its GOAWAY is seen.
+func TestKeepaliveAdaptsToAStatus(t *testing.T) {
+	var calls atomic.Int32
+	c := dialScripted(t, &scripted{read: func(*pb.ReadRequest, pb.Postroad_ReadServer) error {
+		if calls.Add(1) == 1 {
+			return status.Error(codes.Unavailable, "Too many pings")
+		}
+		return nil
+	}})
+	first := c.link
+	for _, err := range newTestStream(t, c, StopAtEnd()).Events(testContext(t)) {
+		t.Error(err)
+	}
+	if c.keepalive != 20*time.Second || c.link == first {
+		t.Errorf("pings each %v, on a new connection: %v", c.keepalive, c.link != first)
+	}
+}
+
 // A server that finds the pings too many is pinged half as often from then on, and the log says what
 // to do about it; each connection counts once, however many calls it had.
 func TestKeepaliveAdaptsToTheServer(t *testing.T) {
@@ -270,7 +289,7 @@ func TestKeepaliveAdaptsToTheServer(t *testing.T) {
 	before := c.keepalive
 	c.mu.Unlock()
 	l := &link{users: 2}
-	c.adapt(l, errors.New("too_many_pings"))
+	c.adapt(l, errors.New("closing: received prior goaway: code: ENHANCE_YOUR_CALM, debug data: \"too_many_pings\""))
 	c.adapt(l, errors.New("too_many_pings"))
 	if c.keepalive != 2*before {
 		t.Errorf("one connection told by two calls: %v after %v", c.keepalive, before)

@@ -1,5 +1,7 @@
 package postroad
 
+// The time that the client goes by.
+
 import (
 	"context"
 	"time"

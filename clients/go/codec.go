@@ -1,5 +1,7 @@
 package postroad
 
+// How messages that carry events pass through gRPC: as bytes.
+
 import (
 	"fmt"
 

@@ -1,5 +1,7 @@
 package postroad
 
+// Between the generated messages and the types of this package.
+
 import (
 	"fmt"
 	"time"

@@ -1,5 +1,7 @@
 package postroad
 
+// Cursors: read, and made for a place inside a response.
+
 import (
 	"encoding/base64"
 	"encoding/binary"

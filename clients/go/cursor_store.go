@@ -1,5 +1,7 @@
 package postroad
 
+// Where a cursor is kept over restarts.
+
 import (
 	"context"
 	"errors"

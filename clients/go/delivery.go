@@ -1,5 +1,7 @@
 package postroad
 
+// One delivery, and how it is settled.
+
 import (
 	"sync/atomic"
 	"time"

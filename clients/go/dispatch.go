@@ -1,5 +1,7 @@
 package postroad
 
+// Which delivery is handled next.
+
 // dispatcher decides which delivery a worker handles next: in the order they came, but for those of a
 // key that another worker is at, which wait for it. Pure state; the subscriber guards it.
 type dispatcher struct {

@@ -1,5 +1,7 @@
 package postroad
 
+// Errors: what they say, how they are told apart, and which pass.
+
 import (
 	"context"
 	"errors"

@@ -1,5 +1,7 @@
 package postroad
 
+// The event, and what the server takes of it.
+
 import (
 	"slices"
 	"strings"

@@ -1,5 +1,7 @@
 package postroad
 
+// Events, written and read.
+
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 )

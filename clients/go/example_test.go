@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postroad/postroad/clients/go"
+	postroad "github.com/postroad/postroad/clients/go"
 	"github.com/postroad/postroad/clients/go/postroadtest"
 )
 

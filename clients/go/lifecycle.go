@@ -1,5 +1,7 @@
 package postroad
 
+// What publishers, streams and subscribers share: states, and the loop that reconnects.
+
 import (
 	"context"
 	"log/slog"

@@ -1,7 +1,10 @@
 package postroad
 
+// How a channel is made, and how its keepalive adapts.
+
 import (
 	"math"
+	"net"
 	"strings"
 	"time"
 
@@ -16,6 +19,20 @@ import (
 
 // newLink makes a channel, which connects when asked to. Needs c.mu, but in Dial.
 func (c *Client) newLink() (*link, error) {
+	opts := c.dialOptions()
+	target := c.target
+	if strings.Contains(target, ",") {
+		opts = append(opts, grpc.WithResolvers(several(target)))
+		target = severalScheme + ":///" + target
+	}
+	cc, err := grpc.NewClient(target, append(opts, c.opts.dial...)...)
+	if err != nil {
+		return nil, invalid("target", "%v", err)
+	}
+	return &link{cc: cc}, nil
+}
+
+func (c *Client) dialOptions() []grpc.DialOption {
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(c.credentials()),
 		grpc.WithDefaultCallOptions(
@@ -30,29 +47,29 @@ func (c *Client) newLink() (*link, error) {
 			MinConnectTimeout: c.opts.connectTimeout,
 		}),
 	}
-	if c.keepalive > 0 {
-		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			Time:                c.keepalive,
-			Timeout:             c.opts.keepalive.Timeout,
-			PermitWithoutStream: c.opts.keepalive.WithoutCalls,
-		}))
+	if c.keepalive <= 0 {
+		return opts
 	}
-	target := c.target
-	if strings.Contains(target, ",") {
-		builder := manual.NewBuilderWithScheme("postroad")
-		var state resolver.State
-		for address := range strings.SplitSeq(target, ",") {
-			state.Addresses = append(state.Addresses, resolver.Address{Addr: strings.TrimSpace(address)})
-		}
-		builder.InitialState(state)
-		opts = append(opts, grpc.WithResolvers(builder))
-		target = "postroad:///" + target
+	return append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+		Time:                c.keepalive,
+		Timeout:             c.opts.keepalive.Timeout,
+		PermitWithoutStream: c.opts.keepalive.WithoutCalls,
+	}))
+}
+
+const severalScheme = "postroad"
+
+// several resolves a target of several addresses, which are tried in turn.
+func several(target string) resolver.Builder {
+	var state resolver.State
+	for address := range strings.SplitSeq(target, ",") {
+		address = strings.TrimSpace(address)
+		host, _, _ := net.SplitHostPort(address) // what TLS verifies; a bad address fails when dialed
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address, ServerName: host})
 	}
-	cc, err := grpc.NewClient(target, append(opts, c.opts.dial...)...)
-	if err != nil {
-		return nil, invalid("target", "%v", err)
-	}
-	return &link{cc: cc}, nil
+	builder := manual.NewBuilderWithScheme(severalScheme)
+	builder.InitialState(state)
+	return builder
 }
 
 func (c *Client) credentials() credentials.TransportCredentials {
@@ -65,7 +82,7 @@ func (c *Client) credentials() credentials.TransportCredentials {
 // adapt looks at why a call ended. A server that finds our pings too many says so with GOAWAY, once
 // a connection: from then on they are sent half as often.
 func (c *Client) adapt(l *link, err error) {
-	if err == nil || !strings.Contains(err.Error(), "too_many_pings") {
+	if !saysTooManyPings(err) {
 		return
 	}
 	c.mu.Lock()
@@ -82,6 +99,12 @@ func (c *Client) adapt(l *link, err error) {
 	c.opts.logger.Warn("postroad: the server permits keepalive pings less often than this client sends them; "+
 		"raise the client's WithKeepalive time, or lower the server's least interval between pings",
 		"was", was, "now", now)
+}
+
+// saysTooManyPings knows the word of the GOAWAY, which grpc-go tells in the errors of calls that it
+// ended, and the text of the status that gRPC's C++ servers end calls with before they send it.
+func saysTooManyPings(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "too_many_pings") || strings.Contains(err.Error(), "Too many pings"))
 }
 
 // leastKeepalive is what grpc-go makes of a shorter time.

@@ -1,5 +1,7 @@
 package postroad
 
+// What a server keeps, as Admin gives it.
+
 import "time"
 
 // SubscriptionSettings say what a subscription delivers, and how. Zero and empty mean the server's

@@ -1,5 +1,7 @@
 package postroad
 
+// Names, and the patterns that match them.
+
 import (
 	"fmt"
 	"strings"

@@ -1,5 +1,7 @@
 package postroad
 
+// The settings of a client.
+
 import (
 	"crypto/tls"
 	"log/slog"

@@ -1,5 +1,7 @@
 package postroad
 
+// Posts that wait until they are settled.
+
 import (
 	"context"
 	"fmt"

@@ -1,5 +1,7 @@
 package postroad
 
+// The publisher, from its callers' side: checks, ids, room.
+
 import (
 	"context"
 	"fmt"
@@ -7,116 +9,6 @@ import (
 	"sync"
 	"time"
 )
-
-// Durability is what an acknowledged post stands on.
-type Durability int
-
-const (
-	// DurabilityUnknown: the server did not say.
-	DurabilityUnknown Durability = iota
-	// DurabilityMemory survives a crash of the process, not of the machine.
-	DurabilityMemory
-	// DurabilityDisk survives power loss: the write-ahead log was synced.
-	DurabilityDisk
-	// DurabilityReplicated is on the disks of more than one machine.
-	DurabilityReplicated
-)
-
-// String gives "memory", "disk", "replicated" or "unknown".
-func (d Durability) String() string {
-	switch d {
-	case DurabilityMemory:
-		return "memory"
-	case DurabilityDisk:
-		return "disk"
-	case DurabilityReplicated:
-		return "replicated"
-	}
-	return "unknown"
-}
-
-// Result is what became of one event that was posted.
-type Result struct {
-	// ID is the event's, made by the publisher if it had none.
-	ID string
-	// Offset is its place in its topic; of the first event with this id if Duplicate, and 0 if
-	// Scheduled.
-	Offset uint64
-	// Duplicate: the id was posted within the topic's dedup window before, or waits for its
-	// DeliverAt; nothing new was stored.
-	Duplicate bool
-	// Scheduled: it waits for its DeliverAt.
-	Scheduled bool
-	// Durability is what the acknowledgement stands on: the least of the topics posted to together.
-	Durability Durability
-}
-
-// PublisherOption is a setting of Client.Publisher.
-type PublisherOption func(*publisherOptions)
-
-type publisherOptions struct {
-	limits    batchLimits
-	maxBytes  int
-	maxEvents int
-	refuse    bool
-}
-
-// WithMaxBatch sets when a batch is full: after so many events (1 to 10,000; 1,000 by default) or
-// bytes (1 KiB to 8 MiB; 256 KiB by default).
-func WithMaxBatch(events, bytes int) PublisherOption {
-	return func(o *publisherOptions) { o.limits.events, o.limits.bytes = events, bytes }
-}
-
-// WithLinger sets how long a batch waits for more events while others are under way; 1 ms by
-// default. While none is, a batch goes out at once.
-func WithLinger(d time.Duration) PublisherOption {
-	return func(o *publisherOptions) { o.limits.linger = d }
-}
-
-// WithMaxInFlight sets how many batches may be sent and not answered; 1 to 1,024, 16 by default. 1
-// keeps the order of posts even where one has to be repeated while the server is overloaded.
-func WithMaxInFlight(batches int) PublisherOption {
-	return func(o *publisherOptions) { o.limits.inFlight = batches }
-}
-
-// WithBuffer bounds what was posted and is not answered; 64 MiB and 1,000,000 events by default.
-// When it is full a post waits for room.
-func WithBuffer(bytes, events int) PublisherOption {
-	return func(o *publisherOptions) { o.maxBytes, o.maxEvents = bytes, events }
-}
-
-// RefuseWhenFull has posts fail with ErrBufferFull instead of waiting for room.
-func RefuseWhenFull() PublisherOption { return func(o *publisherOptions) { o.refuse = true } }
-
-// WithPostTimeout sets how long a post may take with all its repeats; then it fails with
-// context.DeadlineExceeded, and whether it was stored is not known. 60 s by default; 0: for ever.
-func WithPostTimeout(d time.Duration) PublisherOption {
-	return func(o *publisherOptions) { o.limits.timeout = d }
-}
-
-func (o *publisherOptions) check() error {
-	inRange := func(name string, v, low, high int) error {
-		if v < low || v > high {
-			return invalid(name, "must be from %d to %d, not %d", low, high, v)
-		}
-		return nil
-	}
-	for _, err := range []error{
-		inRange("max_batch_events", o.limits.events, 1, maxCallEvents),
-		inRange("max_batch_bytes", o.limits.bytes, 1024, maxCallBytes),
-		inRange("max_in_flight", o.limits.inFlight, 1, 1024),
-		inRange("buffer_bytes", o.maxBytes, 1024, 1<<40),
-		inRange("buffer_events", o.maxEvents, 1, 1<<30),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	if o.limits.linger < 0 || o.limits.timeout < 0 {
-		return invalid("linger, post_timeout", "must not be negative")
-	}
-	return nil
-}
 
 // PublisherStats counts since the publisher was made.
 type PublisherStats struct {
@@ -211,20 +103,6 @@ func waitEnded(ctx context.Context, what string) error {
 	return &Error{Code: e.Code, Message: fmt.Sprintf("%s was not waited for: %v; it may still be done", what, context.Cause(ctx)), cause: context.Cause(ctx)}
 }
 
-type postWait struct {
-	done    chan struct{}
-	results []Result
-	err     error
-}
-
-func (w *postWait) answered(results []Result, err error) {
-	if err == nil {
-		w.results = append([]Result(nil), results...)
-	}
-	w.err = err
-	close(w.done)
-}
-
 // Publish takes an event and returns; it is sent with others. Publish waits only for room in the
 // buffer. Nothing of the event is needed once it returns. Errors come from the Pending: those of
 // Post.
@@ -266,69 +144,6 @@ func (p *Publisher) told(err error, a answer) {
 	default:
 		p.log.Error("postroad: a post failed", "error", err)
 	}
-}
-
-type postsFunc func([]Result, error)
-
-func (f postsFunc) answered(results []Result, err error) { f(results, err) }
-
-type postFunc func(Result, error)
-
-func (f postFunc) answered(results []Result, err error) {
-	if err != nil {
-		f(Result{}, err)
-		return
-	}
-	f(results[0], nil)
-}
-
-// Pending is an event that was published and may not be answered yet.
-type Pending struct {
-	mu     sync.Mutex
-	done   bool
-	ready  chan struct{} // made when asked for
-	result Result
-	err    error
-}
-
-func (f *Pending) answered(results []Result, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.done, f.err = true, err
-	if err == nil {
-		f.result = results[0]
-	}
-	if f.ready != nil {
-		close(f.ready)
-	}
-}
-
-// Ready is closed when the event was answered.
-func (f *Pending) Ready() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ready == nil {
-		f.ready = make(chan struct{})
-		if f.done {
-			close(f.ready)
-		}
-	}
-	return f.ready
-}
-
-// Get waits for the result; when ctx ends it waits no longer. Errors: those of Publisher.Post.
-func (f *Pending) Get(ctx context.Context) (Result, error) {
-	f.mu.Lock()
-	done := f.done
-	f.mu.Unlock()
-	if !done {
-		select {
-		case <-f.Ready():
-		case <-ctx.Done():
-			return Result{}, waitEnded(ctx, "the post")
-		}
-	}
-	return f.result, f.err
 }
 
 // scratch holds the bytes of a call while it is encoded.

@@ -1,5 +1,7 @@
 package postroad
 
+// Settlements and credit, written.
+
 import (
 	"time"
 	"unicode/utf8"

@@ -1,5 +1,7 @@
 package postroad
 
+// The states of a connection, and what leads from one to another.
+
 import "fmt"
 
 // State is what a client, publisher, stream or subscriber is doing. See the package documentation

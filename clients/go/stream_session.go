@@ -1,10 +1,11 @@
 package postroad
 
+// One Read call, and how its responses are handled.
+
 import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -143,117 +144,4 @@ func (r *streamReader) stopped(ctx context.Context) error {
 		return ErrClosed
 	}
 	return context.Cause(ctx)
-}
-
-// readResponse is a ReadResponse, its batches still encoded.
-type readResponse struct {
-	notices  []Notice
-	batches  [][]byte
-	cursor   string
-	caughtUp bool
-}
-
-func parseReadResponse(message []byte) (*readResponse, error) {
-	r := &readResponse{}
-	f := fields{rest: message}
-	for f.next() {
-		switch f.number {
-		case 1:
-			r.notices = append(r.notices, f.epochChanged())
-		case 2:
-			r.notices = append(r.notices, f.gap())
-		case 3:
-			r.batches = append(r.batches, f.bytes)
-		case 4:
-			r.cursor = string(f.bytes)
-		case 5:
-			r.caughtUp = f.value != 0
-		}
-	}
-	if f.bad {
-		return nil, malformed("ReadResponse")
-	}
-	return r, nil
-}
-
-func (f *fields) epochChanged() *EpochChanged {
-	n := &EpochChanged{}
-	inner := fields{rest: f.bytes}
-	for inner.next() {
-		switch inner.number {
-		case 1:
-			n.Old = string(inner.bytes)
-		case 2:
-			n.New = string(inner.bytes)
-		}
-	}
-	f.bad = f.bad || inner.bad
-	return n
-}
-
-func (f *fields) gap() *Gap {
-	g := &Gap{}
-	inner := fields{rest: f.bytes}
-	for inner.next() {
-		switch inner.number {
-		case 1:
-			g.Topic = string(inner.bytes)
-		case 2:
-			g.First = inner.value
-		case 3:
-			g.End = inner.value
-		case 4:
-			g.TopicDeleted = inner.value == uint64(pb.GapReason_GAP_REASON_TOPIC_DELETED)
-		}
-	}
-	f.bad = f.bad || inner.bad
-	return g
-}
-
-// parseBatch reads an EventBatch.
-func (r *streamReader) parseBatch(b []byte) ([]Message, error) {
-	var topic string
-	var firstOffset, firstPosition uint64
-	var offsets []uint64
-	var storedAt time.Time
-	var events int
-	f := fields{rest: b}
-	for f.next() {
-		switch f.number {
-		case 1:
-			topic = text(f.bytes)
-		case 2:
-			firstOffset = f.value
-		case 3:
-			offsets = f.uints(offsets)
-		case 4:
-			events++
-		case 5:
-			storedAt = f.time()
-		case 6:
-			firstPosition = f.value
-		}
-	}
-	if f.bad || len(offsets) > 0 && len(offsets) != events {
-		return nil, malformed("EventBatch")
-	}
-	messages := make([]Message, events)
-	f = fields{rest: b}
-	for i := 0; f.next(); {
-		if f.number != 4 {
-			continue
-		}
-		m := &messages[i]
-		if err := parseEvent(f.bytes, &m.Event); err != nil {
-			return nil, err
-		}
-		m.Topic, m.StoredAt, m.book = topic, storedAt, r.book
-		m.Offset = firstOffset + uint64(i)
-		if len(offsets) > 0 {
-			m.Offset = offsets[i]
-		}
-		m.feedPosition = firstPosition + (m.Offset - firstOffset)
-		i++
-	}
-	return slices.Clip(messages), nil
 }

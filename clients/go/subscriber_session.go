@@ -1,5 +1,7 @@
 package postroad
 
+// One Subscribe call: joins, receives, settles, gives credit, leaves.
+
 import (
 	"context"
 	"errors"
@@ -318,61 +320,4 @@ func (t *subscribing) tellFailures(b []byte) error {
 		}
 	}
 	return nil
-}
-
-// deliveryParser reads DeliveryBatches; its memory is used again.
-type deliveryParser struct {
-	ids, offsets, attempts, storedAfter []uint64
-}
-
-func (p *deliveryParser) parse(b []byte, batch *deliveries) ([]Delivery, error) {
-	p.ids, p.offsets, p.attempts, p.storedAfter = p.ids[:0], p.offsets[:0], p.attempts[:0], p.storedAfter[:0]
-	var topic string
-	var storedAt time.Time
-	events := 0
-	f := fields{rest: b}
-	for f.next() {
-		switch f.number {
-		case 1:
-			topic = text(f.bytes)
-		case 2:
-			p.ids = f.uints(p.ids)
-		case 3:
-			p.offsets = f.uints(p.offsets)
-		case 4:
-			events++
-		case 5:
-			storedAt = f.time()
-		case 6:
-			p.attempts = f.uints(p.attempts)
-		case 7:
-			p.storedAfter = f.uints(p.storedAfter)
-		}
-	}
-	fits := func(n int, list []uint64) bool { return n == len(list) }
-	if f.bad || !fits(events, p.ids) || !fits(events, p.offsets) ||
-		len(p.attempts) > 0 && !fits(events, p.attempts) || len(p.storedAfter) > 0 && !fits(events, p.storedAfter) {
-		return nil, malformed("DeliveryBatch")
-	}
-	all := make([]Delivery, events)
-	f = fields{rest: b}
-	for i := 0; f.next(); {
-		if f.number != 4 {
-			continue
-		}
-		d := &all[i]
-		if err := parseEvent(f.bytes, &d.Event); err != nil {
-			return nil, err
-		}
-		d.Topic, d.StoredAt, d.source = topic, storedAt, batch
-		d.id, d.Offset, d.Attempt = p.ids[i], p.offsets[i], 1
-		if len(p.attempts) > 0 {
-			d.Attempt = int(p.attempts[i])
-		}
-		if len(p.storedAfter) > 0 {
-			d.StoredAt = storedAt.Add(time.Duration(p.storedAfter[i]))
-		}
-		i++
-	}
-	return all, nil
 }

@@ -1,5 +1,7 @@
 package postroad
 
+// Trace context, carried through events.
+
 import (
 	"context"
 

@@ -1,5 +1,7 @@
 package postroad
 
+// Event ids.
+
 import (
 	"encoding/hex"
 	"math/rand/v2"

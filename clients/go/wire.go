@@ -1,5 +1,7 @@
 package postroad
 
+// Protobuf's wire format.
+
 import (
 	"math"
 	"time"
@@ -8,8 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-// Writing and reading protobuf's wire format, which the messages that carry events need.
 
 func appendText(b []byte, field protowire.Number, text string) []byte {
 	if text == "" {

@@ -110,7 +110,10 @@ Result<Page<delivery::DeadLetter>> Broker::ListDeadLetters(const Principal& prin
   POSTROAD_TRY(impl_->Permitted(principal, subscription, Right::kRead));
   Page<delivery::DeadLetter> page;
   POSTROAD_ASSIGN(page.items, impl_->delivery.ListDeadLetters(subscription, after, limit));
-  if (page.items.size() == limit) page.next = std::to_string(page.items.back().id);
+  if (page.items.empty()) return page;
+  const uint64_t last = page.items.back().id;
+  POSTROAD_ASSIGN(const auto more, impl_->delivery.ListDeadLetters(subscription, last, 1));
+  if (!more.empty()) page.next = std::to_string(last);
   return page;
 }
 

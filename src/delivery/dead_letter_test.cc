@@ -148,5 +148,31 @@ TEST_F(DeadLetterTest, AnEventOfOtherDeadLettersIdsIsNeverReused) {
   EXPECT_GT(List()[0].id, id);
 }
 
+TEST_F(DeadLetterTest, LargeOnesAreReadAFewAtATime) {
+  std::vector<std::string> payloads;
+  for (int i = 0; i < 80; ++i) payloads.emplace_back(300'000, static_cast<char>('0' + i));
+  Create("s", Settings({"t"}));
+  for (const std::string& payload : payloads) PostAll("t", {payload});
+  RecordingSink sink;
+  const auto member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == payloads.size(); }));
+  for (const Delivery& each : sink.deliveries) SettleOne(*member, Terminate(each.id, "bad"));
+  ASSERT_TRUE(Until([&] { return Info("s").dead_letters == payloads.size(); }));
+  EXPECT_LT(engine->ListDeadLetters("s", 0, 1000)->size(), payloads.size());
+  size_t listed = 0;
+  for (uint64_t after = 0;;) {
+    const auto some = engine->ListDeadLetters("s", after, 1000);
+    ASSERT_TRUE(some);
+    if (some->empty()) break;
+    listed += some->size();
+    after = some->back().id;
+  }
+  EXPECT_EQ(listed, payloads.size());
+  Restart();
+  EXPECT_EQ(Info("s").dead_letters, payloads.size());
+  EXPECT_EQ(engine->DropDeadLetters("s", std::nullopt), payloads.size());
+  EXPECT_EQ(Info("s").dead_letters, 0u);
+}
+
 }  // namespace
 }  // namespace postroad::delivery

@@ -202,7 +202,8 @@ class DeliveryEngine {
                                                const MemberOptions& options, Executor& executor,
                                                MemberSink& sink) = 0;
 
-  // In the order they died, after `after`.
+  // In the order they died, after `after`; at most `limit`, fewer where they are large, none at the
+  // end only.
   virtual Result<std::vector<DeadLetter>> ListDeadLetters(std::string_view subscription,
                                                           uint64_t after, size_t limit) = 0;
   // Replaces the event's record. NOT_FOUND; FAILED_PRECONDITION while it is being sent again.

@@ -13,7 +13,10 @@ namespace {
 
 constexpr size_t kBurialsAtOnce = 256;
 constexpr size_t kBurialBytes = 1 << 20;  // of one batch, when it has at least one
+// Of dead letters read at once, which may be large: steps, each looked at before the next.
 constexpr size_t kScanAtOnce = 1000;
+constexpr size_t kScanStep = 32;
+constexpr size_t kScanBytes = 8 << 20;
 
 store::Mutation PutDeadLetter(const SavedDeadLetter& dead) {
   return {store::Mutation::Kind::kPut, store::Table::kDeadLetters,
@@ -201,17 +204,24 @@ void Subscription::SettleBuried(const Dying& dying, bool dead, Calls& calls) {
   CallWatchers(dying.sequence, calls);
 }
 
+// At most `limit`, fewer where they are large, none at the end only.
 Result<std::vector<SavedDeadLetter>> Subscription::ScanDeadLetters(uint64_t after, size_t limit) {
-  const std::string from = DeadLetterKey(name_, after + 1);
+  std::string from = DeadLetterKey(name_, after + 1);
   const std::string end = PrefixEnd(DeadLetterKey(name_, 0).substr(0, name_.size() + 2));
-  POSTROAD_ASSIGN(const auto entries,
-                  parts_.store.Scan(store::Table::kDeadLetters, from, end, limit));
   std::vector<SavedDeadLetter> letters;
-  for (const store::Entry& entry : entries) {
-    POSTROAD_ASSIGN(SavedDeadLetter dead, DecodeDeadLetter(entry.value));
-    dead.letter.subscription = name_;
-    dead.letter.id = GetBig64(entry.key.data() + entry.key.size() - 8);
-    letters.push_back(std::move(dead));
+  for (size_t bytes = 0; letters.size() < limit && bytes < kScanBytes;) {
+    const size_t step = std::min(kScanStep, limit - letters.size());
+    POSTROAD_ASSIGN(const auto entries,
+                    parts_.store.Scan(store::Table::kDeadLetters, from, end, step));
+    for (const store::Entry& entry : entries) {
+      POSTROAD_ASSIGN(SavedDeadLetter dead, DecodeDeadLetter(entry.value));
+      dead.letter.subscription = name_;
+      dead.letter.id = GetBig64(entry.key.data() + entry.key.size() - 8);
+      letters.push_back(std::move(dead));
+      bytes += entry.value.size();
+    }
+    if (entries.size() < step) break;
+    from = entries.back().key + '\0';
   }
   return letters;
 }
@@ -276,7 +286,7 @@ Result<uint64_t> Subscription::ChangeDeadLetters(
     } else {
       POSTROAD_ASSIGN(letters, ScanDeadLetters(after, kScanAtOnce));
     }
-    const bool last = id || letters.size() < kScanAtOnce;
+    const bool last = id || letters.empty();
     if (!letters.empty()) after = letters.back().letter.id;
     std::vector<store::Mutation> mutations;
     std::erase_if(letters, [&](SavedDeadLetter& dead) {

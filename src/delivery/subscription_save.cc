@@ -215,7 +215,7 @@ Status Subscription::LoadDeadLetters(const SavedState& saved) {
         Forget(dead.sequence);
       }
     }
-    if (letters.size() < kScanAtOnce) return {};
+    if (letters.empty()) return {};
   }
 }
 

@@ -99,18 +99,34 @@ func must(err error) {
 
 // posts has both clients post in turns: what disturbs one disturbs the other.
 func posts(address string) {
-	var ours, theirs []float64
+	var ours, theirs, ourCPU, theirCPU []float64
 	for round := range *rounds {
-		out, err := exec.Command(*cpp, address, fmt.Sprint("cpp", round), strconv.Itoa(*events), strconv.Itoa(*payload)).Output()
+		command := exec.Command(*cpp, address, fmt.Sprint("cpp", round), strconv.Itoa(*events), strconv.Itoa(*payload))
+		out, err := command.Output()
 		must(err)
 		perSecond, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 		must(err)
 		theirs = append(theirs, perSecond)
+		theirCPU = append(theirCPU, micros(command.ProcessState.UserTime()+command.ProcessState.SystemTime()))
+		before := spent()
 		ours = append(ours, post(address, fmt.Sprint("go", round)))
+		ourCPU = append(ourCPU, micros(spent()-before))
 	}
 	row("posts, one by one, batched by the publisher", thousands(median(ours)),
 		"C++ client "+thousands(median(theirs)), fmt.Sprintf("%.2f", median(ours)/median(theirs)), "0.80 of C++")
+	row("the client's CPU, an event posted", fmt.Sprintf("%.2f µs", median(ourCPU)),
+		fmt.Sprintf("C++ client %.2f µs", median(theirCPU)), fmt.Sprintf("%.2f", median(ourCPU)/median(theirCPU)), "")
 }
+
+// spent is the CPU time of this process so far.
+func spent() time.Duration {
+	var usage syscall.Rusage
+	must(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// micros is a time by event.
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(*events) }
 
 func post(address, topic string) float64 {
 	ctx := context.Background()

@@ -128,7 +128,7 @@ int Proxy::Wait() {
       next = std::min(next, link.end);
       if (link.dead) continue;
       for (const Way* way : {&link.up, &link.down}) {
-        if (way->late.size() < kLateChunks) polled.push_back({way->from, POLLIN, 0});
+        if (Reads(*way)) polled.push_back({way->from, POLLIN, 0});
         if (!way->late.empty()) next = std::min(next, way->late.front().due);
       }
     }
@@ -173,9 +173,9 @@ bool Proxy::Serve(Link& link, Time now) {
 
 bool Proxy::Forward(const Link& link, Way& way, Time now) {
   char buffer[16384];
-  if (way.late.size() < kLateChunks) {
+  if (Reads(way)) {
     const ssize_t got = recv(way.from, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (got == 0) return false;
+    way.ended = got == 0;
     if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
     if (got > 0) {
       Time due = now + link.delay;
@@ -188,7 +188,7 @@ bool Proxy::Forward(const Link& link, Way& way, Time now) {
       way.late.push_back({std::string(buffer, static_cast<size_t>(got)), due});
     }
   }
-  return SendDue(way, now);
+  return SendDue(way, now) && !(way.ended && way.late.empty());
 }
 
 bool Proxy::SendDue(Way& way, Time now) {

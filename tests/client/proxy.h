@@ -47,6 +47,7 @@ class Proxy {
     int to = -1;
     std::deque<Chunk> late = {};  // read, and not due yet
     Time free = {};               // when the link has carried what was read
+    bool ended = false;           // nothing more comes; what is late is still sent
   };
   struct Link {
     Way up, down;
@@ -65,6 +66,7 @@ class Proxy {
   void Accept();
   static bool Serve(Link& link, Time now);
   static bool Forward(const Link& link, Way& way, Time now);
+  static bool Reads(const Way& way) { return !way.ended && way.late.size() < kLateChunks; }
   static bool SendDue(Way& way, Time now);
   static void End(const Link& link, bool reset);
   void EndAll(bool reset);

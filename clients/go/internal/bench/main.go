@@ -53,7 +53,7 @@ func main() {
 
 // start runs a server and gives its address once it listens.
 func start(data string) (*exec.Cmd, string) {
-	server := exec.Command(*program, "serve", "--data", data, "--listen.grpc", "127.0.0.1:0", "--listen.http", "")
+	server := exec.Command(*program, "serve", "--data", data, "--listen.grpc", "127.0.0.1:0", "--listen.http", "", "--listen.rsocket", "")
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {
 		log.Fatal(err)

@@ -187,14 +187,20 @@ func shut(c *net.TCPConn, how End) {
 	_ = c.Close()
 }
 
-// forward moves bytes one way until the connection ends.
+// forward moves bytes one way until the connection ends; what was read before is still sent then.
 func (l *pipe) forward(from, to *net.TCPConn, limit speed) {
 	late := make(chan chunk, 16) // a slow link holds little, so that its sender feels it
 	var writing sync.WaitGroup
 	writing.Add(1)
 	go func() { defer writing.Done(); l.write(to, late, limit) }()
-	defer writing.Wait()
-	defer close(late)
+	l.read(from, late, limit)
+	close(late)
+	writing.Wait()
+	l.end(Finish)
+}
+
+// read takes in bytes until the connection ends.
+func (l *pipe) read(from *net.TCPConn, late chan<- chunk, limit speed) {
 	for {
 		buffer := make([]byte, 16<<10)
 		n, err := from.Read(buffer)
@@ -205,7 +211,6 @@ func (l *pipe) forward(from, to *net.TCPConn, limit speed) {
 		default:
 		}
 		if err != nil {
-			l.end(Finish)
 			return
 		}
 		select {

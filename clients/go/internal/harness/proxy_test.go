@@ -146,3 +146,26 @@ func TestTheAddressStaysWhenTheTargetChanges(t *testing.T) {
 	p.Retarget(echo(t))
 	call(t, p).mustSay("somebody")
 }
+
+func TestWhatWasSentBeforeTheEndArrives(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	last := make([]byte, 256<<10)
+	go func() {
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = c.Write(last)
+		_ = c.Close()
+	}()
+	p := NewProxy(t, listener.Addr().String())
+	p.Slow(time.Millisecond, 4<<20)
+	got, err := io.ReadAll(call(t, p))
+	if err != nil || len(got) != len(last) {
+		t.Errorf("got %d of %d bytes, %v", len(got), len(last), err)
+	}
+}

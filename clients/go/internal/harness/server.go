@@ -73,7 +73,7 @@ func (s *Server) Start() {
 	s.t.Helper()
 	ports := filepath.Join(s.data, "ports")
 	_ = os.Remove(ports) // not there the first time
-	args := append([]string{"serve", "--data", s.data, "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0"}, s.flags...)
+	args := append([]string{"serve", "--data", s.data, "--listen.grpc", "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--listen.rsocket", ""}, s.flags...)
 	s.process = exec.Command(os.Getenv("POSTROAD_SERVER"), args...)
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
 	// It goes where the test goes, however that ends.

@@ -26,6 +26,9 @@ class Socket {
   Socket(TcpSocket socket, const std::shared_ptr<boost::asio::ssl::context>& context)
       : socket_(std::in_place_type<TlsSocket>, std::move(socket), *context) {}
 
+  // One whose handshake is done.
+  explicit Socket(TlsSocket socket) : socket_(std::move(socket)) {}
+
   using executor_type = TcpSocket::executor_type;
   executor_type get_executor() { return tcp().get_executor(); }
 

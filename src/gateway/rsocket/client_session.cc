@@ -12,8 +12,13 @@ namespace postroad::rsocket_gateway {
 
 using rsocket::Interaction;
 
-ClientSession::ClientSession(Gateway& gateway, size_t core, std::string peer, std::string token)
-    : gateway_(gateway), core_(core), peer_(std::move(peer)), token_(std::move(token)) {}
+ClientSession::ClientSession(Gateway& gateway, size_t core, std::string peer, std::string token,
+                             std::string user)
+    : gateway_(gateway),
+      core_(core),
+      peer_(std::move(peer)),
+      token_(std::move(token)),
+      user_(std::move(user)) {}
 
 ClientSession::~ClientSession() {
   if (principal_) gateway_.sessions_open.Add(-1);
@@ -37,11 +42,11 @@ Status ClientSession::Enter(const rsocket::SetupInfo& setup) {
   if (!identity.token.empty()) token_ = std::move(identity.token);
   POSTROAD_ASSIGN(auto principal,
                   gateway_.authenticator.Authenticate({.token = token_, .peer = peer_}));
-  if (gateway_.options.require_user && identity.user.empty()) {
+  if (!identity.user.empty()) user_ = std::move(identity.user);
+  if (gateway_.options.require_user && user_.empty()) {
     return Invalid("setup.data", "must name the user whose notifications are wanted", "NO_USER");
   }
-  if (!identity.user.empty()) POSTROAD_TRY(CheckTopicName(identity.user, "setup.data"));
-  user_ = std::move(identity.user);
+  if (!user_.empty()) POSTROAD_TRY(CheckTopicName(user_, "setup.data"));
   metadata_mime_ = setup.metadata_mime;
   principal_ = std::move(principal);
   return {};

@@ -14,8 +14,9 @@ namespace postroad::rsocket_gateway {
 
 class ClientSession final : public rsocket::SessionHandler {
  public:
-  // `token` is what the WebSocket handshake showed; SETUP's own comes before it.
-  ClientSession(Gateway& gateway, size_t core, std::string peer, std::string token);
+  // `token` and `user` are what the WebSocket handshake showed; SETUP's own come before them.
+  ClientSession(Gateway& gateway, size_t core, std::string peer, std::string token,
+                std::string user);
   ~ClientSession() override;
 
   std::expected<void, rsocket::Refusal> OnSetup(rsocket::Session& session,

@@ -32,6 +32,28 @@ rsocket::ServerOptions ToServer(const RSocketOptions& options, TlsIdentitySource
   return server;
 }
 
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = static_cast<char>(c | 0x20);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// What is no escape stays as it is.
+std::string PercentDecoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
+                        HexDigit(text[i + 2]) >= 0;
+    if (escape) {
+      out.push_back(static_cast<char>(HexDigit(text[i + 1]) << 4 | HexDigit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
 // A browser cannot set headers of a WebSocket; programs can.
 std::string TokenOf(const rsocket::WebSocketRequest* request) {
   if (request == nullptr) return {};
@@ -39,6 +61,19 @@ std::string TokenOf(const rsocket::WebSocketRequest* request) {
   const std::string_view authorization = request->Header("Authorization");
   if (authorization.starts_with(kBearer)) return std::string(authorization.substr(kBearer.size()));
   return std::string(request->Header("X-Api-Key"));
+}
+
+// Some clients cannot give SETUP a payload: they name the user in the address, "/rsocket?user=u-7".
+std::string UserOf(const rsocket::WebSocketRequest* request) {
+  if (request == nullptr) return {};
+  std::string_view rest = request->target;
+  rest.remove_prefix(std::min(rest.find('?'), rest.size() - 1) + 1);
+  while (!rest.empty()) {
+    const std::string_view field = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+    if (field.starts_with("user=")) return PercentDecoded(field.substr(5));
+  }
+  return {};
 }
 
 }  // namespace
@@ -95,7 +130,7 @@ Result<std::unique_ptr<RSocketGateway>> RSocketGateway::Start(
   Gateway& gateway = *made->gateway_;
   auto handlers = [&gateway](const rsocket::PeerInfo& peer) {
     return std::make_unique<ClientSession>(gateway, peer.core, peer.address,
-                                           TokenOf(peer.websocket));
+                                           TokenOf(peer.websocket), UserOf(peer.websocket));
   };
   POSTROAD_ASSIGN(made->server_, rsocket::Server::Start(ToServer(options, std::move(tls)), cores,
                                                         clock, metrics, handlers));

@@ -191,6 +191,7 @@ Result<Stream*> SessionImpl::Request(Interaction interaction, const EncodedPaylo
   }
   head.initial_n = interaction == Interaction::kResponse ? 0 : initial_n;
   SendMessage(head, payload);
+  if (state_ == State::kEnded) return Fail(ErrorCode::kUnavailable, end_.message);
   return &stream;
 }
 

@@ -105,10 +105,12 @@ void Connection::GotBytes(char* bytes, size_t size) {
   if (session_) session_->ReceivedBytes();
   if (unread_.empty()) {
     const size_t taken = Consume(bytes, size);
+    if (moving_) return Move(std::string(bytes + taken, size - taken));
     if (!stopped_reading_) unread_.assign(bytes + taken, size - taken);
   } else {
     unread_.append(bytes, size);
     unread_.erase(0, Consume(unread_.data(), unread_.size()));
+    if (moving_) return Move(std::move(unread_));
   }
   if (unread_.empty() && unread_.capacity() > kKeptBytes) unread_ = {};
 }
@@ -125,12 +127,13 @@ size_t Connection::Consume(char* bytes, size_t size) {
 }
 
 bool Connection::GotFrame(std::string_view frame) {
-  ++frames_received_;
   if (first_frame_) {
     const auto first = std::exchange(first_frame_, {});
-    if (first(frame)) return !stopped_reading_;
+    moving_ = !first(frame);
+    stopped_reading_ |= moving_;
+  } else if (session_) {
+    session_->Receive(frame);
   }
-  if (session_) session_->Receive(frame);
   return !stopped_reading_ && session_ && !session_->ended();
 }
 
@@ -142,10 +145,24 @@ void Connection::WireEnded(std::string reason, bool fault) {
   Close(ErrorFrameCode::kConnectionError, reason);
 }
 
+void Connection::Suspend(std::shared_ptr<Session> session) {
+  if (suspended_) suspended_(std::move(session));
+}
+
+void Connection::Move(std::string rest) {
+  Socket socket = std::move(socket_);
+  const auto moved = std::exchange(moved_, {});
+  session_.reset();
+  CloseSocket();
+  moved(std::move(socket), unsent_ + answers_, std::move(rest));
+}
+
 // Nothing more comes from the peer.
 void Connection::Lost(std::string reason) {
   stopped_reading_ = true;
-  if (const auto session = std::exchange(session_, nullptr)) session->Disconnected(reason);
+  if (auto session = std::exchange(session_, nullptr)) {
+    if (session->Disconnected(reason)) Suspend(std::move(session));
+  }
   if (answers_.empty()) return CloseSocket();
   said_last_ = true;
   OutputReady();
@@ -171,7 +188,7 @@ void Connection::Flush() {
   if (closed_ || writing_) return ArmTimer();
   if (said_last_) return LastWords();
   if (session_ && session_->suspended()) {  // it has given this connection up
-    session_.reset();
+    Suspend(std::exchange(session_, nullptr));
     return CloseSocket();
   }
   if (session_ && session_->ended()) return Finish();
@@ -280,11 +297,6 @@ void Connection::Drain() {
 }
 
 void Connection::Drop() {
-  session_.reset();
-  CloseSocket();
-}
-
-void Connection::Detach() {
   session_.reset();
   CloseSocket();
 }

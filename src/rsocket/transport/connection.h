@@ -30,9 +30,13 @@ class Connection final : public SessionTransport, public std::enable_shared_from
  public:
   // Called once, on the executor, when all is over; the session, if there is one, was told.
   using Gone = std::function<void()>;
-  // Sees the first frame before the session, if set; true: it has taken care of the connection's
-  // session (by SetSession) and of the frame.
+  // Sees the first frame instead of the session, if set. False: the connection moves elsewhere, and
+  // Moved is called once the socket is free.
   using FirstFrame = std::function<bool(std::string_view)>;
+  // The socket; what was to be written; what came behind the first frame.
+  using Moved = std::function<void(Socket, std::string, std::string)>;
+  // The connection is lost and the session waits to be resumed: it is the callee's now.
+  using Suspended = std::function<void(std::shared_ptr<Session>)>;
 
   Connection(ConnectionOptions options, Executor& executor, Clock& clock, Socket socket,
              std::unique_ptr<Wire> wire, Gone gone);
@@ -40,6 +44,8 @@ class Connection final : public SessionTransport, public std::enable_shared_from
 
   // Before Start.
   void SetGone(Gone gone) { gone_ = std::move(gone); }
+  void SetSuspended(Suspended suspended) { suspended_ = std::move(suspended); }
+  void SetMoved(Moved moved) { moved_ = std::move(moved); }
   // Whose frames these are. Before Start, or from FirstFrame.
   void SetSession(std::shared_ptr<Session> session);
   void SetFirstFrame(FirstFrame first) { first_frame_ = std::move(first); }
@@ -50,10 +56,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   void Close(ErrorFrameCode code, std::string_view message);
   // Closes the socket now, and forgets the session without telling it.
   void Drop();
-  // The session has been taken over by another connection.
-  void Detach();
-  // Where a client's frames have got to: none but SETUP?
-  size_t frames_received() const { return frames_received_; }
+  bool websocket() const { return wire_->websocket(); }
 
   void OutputReady() override;
 
@@ -64,6 +67,8 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   void GotBytes(char* bytes, size_t size);
   size_t Consume(char* bytes, size_t size);
   bool GotFrame(std::string_view frame);
+  void Move(std::string rest);
+  void Suspend(std::shared_ptr<Session> session);
   void WireEnded(std::string reason, bool fault);
   void Lost(std::string reason);
   void Flush();
@@ -84,6 +89,8 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   const std::unique_ptr<Wire> wire_;
   Gone gone_;
   FirstFrame first_frame_;
+  Moved moved_;
+  Suspended suspended_;
   std::shared_ptr<Session> session_;
   std::string answers_;  // the wire's own, to be sent first
   std::string unread_;   // the beginning of a frame
@@ -92,10 +99,10 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   bool reading_ = false, writing_ = false, flush_posted_ = false;
   bool stopped_reading_ = false;  // for good: the peer has closed, or we do
   bool said_last_ = false;        // the wire's Close is in the output
+  bool moving_ = false;
   bool closed_ = false;
   std::string last_reason_;
   bool last_fault_ = false;
-  size_t frames_received_ = 0;
   MonotonicTime writing_since_{}, closing_since_{};
   Executor::Timer timer_;
   std::optional<MonotonicTime> timer_at_;

@@ -8,10 +8,13 @@
 #include <boost/asio/write.hpp>
 #include <condition_variable>
 #include <mutex>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "rsocket/transport/connection.h"
+#include "rsocket/transport/move_socket.h"
+#include "rsocket/transport/resume_registry.h"
 #include "runtime/asio_executor.h"
 #include "runtime/asio_socket.h"
 #include "runtime/log.h"
@@ -35,6 +38,12 @@ std::string AddressOf(TcpSocket& socket) {
 // The connections of one core, touched there only.
 struct CoreConnections {
   std::unordered_set<std::shared_ptr<Connection>> open;
+  // Sessions whose connection is lost, by token, and those that can be resumed by connection.
+  struct Waiting {
+    std::shared_ptr<Session> session;
+    Executor::Timer timer;
+  };
+  std::unordered_map<std::string, Waiting> waiting;
 };
 
 class ServerImpl final : public Server {
@@ -70,6 +79,18 @@ class ServerImpl final : public Server {
   void Handshake(Socket socket, std::string peer, size_t core);
   void Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer, std::string greeting,
             std::string received);
+  std::unique_ptr<Wire> MakeWire(bool websocket) const {
+    const size_t most = options_.session.max_frame_bytes;
+    return websocket ? WebSocketWire(most, false) : TcpWire(most);
+  }
+  std::shared_ptr<Connection> Make(Socket socket, std::unique_ptr<Wire> wire, size_t core);
+  // The first frame of a connection: SETUP, RESUME or nonsense. False: the session that is to be
+  // resumed lives on another core.
+  bool FirstFrame(Connection& connection, size_t core, std::string_view frame);
+  void Begin(Connection& connection, size_t core, std::string_view frame);
+  void Resume(Connection& connection, size_t core, const ResumeFrame& resume);
+  void Suspended(std::shared_ptr<Session> session, size_t core);
+  void TickWaiting(const std::string& token, size_t core);
   // Runs `task` for each core, there; Stop waits for it.
   void OnEachCore(std::function<void(size_t)> task);
   void Began();
@@ -86,6 +107,7 @@ class ServerImpl final : public Server {
   uint16_t port_ = 0;
 
   std::vector<CoreConnections> connections_;
+  ResumeRegistry resumable_;
   std::atomic<uint32_t> open_ = 0;
   std::atomic<bool> closed_ = false;  // takes no more
   Gauge& open_gauge_;
@@ -155,7 +177,7 @@ void ServerImpl::Accepted(error_code error, tcp::socket socket, size_t core) {
 void ServerImpl::Handshake(Socket socket, std::string peer, size_t core) {
   const auto open = [this, core](Socket ready, std::string address) {
     const PeerInfo info{std::move(address), "tcp", nullptr, core};
-    Open(std::move(ready), TcpWire(options_.session.max_frame_bytes), info, {}, {});
+    Open(std::move(ready), MakeWire(false), info, {}, {});
   };
   if (socket.tls() == nullptr) return open(std::move(socket), std::move(peer));
   struct Shaking {
@@ -198,14 +220,11 @@ void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
                              [shared](error_code, size_t) {});
   }
   const PeerInfo info{std::move(peer), "websocket", &request, core};
-  Open(std::move(socket), WebSocketWire(options_.session.max_frame_bytes, false), info,
-       *std::move(answer), std::move(received));
+  Open(std::move(socket), MakeWire(true), info, *std::move(answer), std::move(received));
 }
 
-void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer,
-                      std::string greeting, std::string received) {
-  if (closed_) return;
-  const size_t core = peer.core;
+std::shared_ptr<Connection> ServerImpl::Make(Socket socket, std::unique_ptr<Wire> wire,
+                                             size_t core) {
   ++open_;
   open_gauge_.Add(1);
   Began();
@@ -218,9 +237,111 @@ void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo&
     open_gauge_.Add(-1);
     Ended();
   });
+  connection->SetSuspended(
+      [this, core](std::shared_ptr<Session> session) { Suspended(std::move(session), core); });
   connections_[core].open.insert(connection);
+  return connection;
+}
+
+void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer,
+                      std::string greeting, std::string received) {
+  if (closed_) return;
+  const auto connection = Make(std::move(socket), std::move(wire), peer.core);
   connection->SetSession(Session::Accept(options_.session, clock_, *connection, handlers_(peer)));
+  if (options_.session.resume_window > Duration{}) {
+    connection->SetFirstFrame([this, raw = connection.get(), core = peer.core](auto frame) {
+      return FirstFrame(*raw, core, frame);
+    });
+  }
   connection->Start(std::move(greeting), std::move(received));
+}
+
+bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_view frame) {
+  const auto decoded = DecodeFrame(frame);
+  const auto* resume = decoded ? std::get_if<ResumeFrame>(&*decoded) : nullptr;
+  if (resume == nullptr) {
+    Begin(connection, core, frame);
+    return true;
+  }
+  const std::string token(resume->token);
+  const size_t home = resumable_.CoreOf(token).value_or(core);
+  if (home == core) {
+    Resume(connection, core, *resume);
+    return true;
+  }
+  Began();
+  connection.SetMoved([this, home, frame = std::string(frame), websocket = connection.websocket()](
+                          Socket socket, std::string unsent, std::string rest) {
+    // Asio's sockets belong to one io_context; what is under them does not.
+    auto package = std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io));
+    asio::post(cores_.core(home).io, [this, home, package, websocket, frame, unsent, rest] {
+      if (!closed_) {
+        const auto moved = Make(std::move(*package), MakeWire(websocket), home);
+        const auto decoded = DecodeFrame(frame);
+        Resume(*moved, home, std::get<ResumeFrame>(*decoded));
+        moved->Start(unsent, rest);
+      }
+      Ended();
+    });
+  });
+  return false;
+}
+
+// SETUP, or what is refused as such.
+void ServerImpl::Begin(Connection& connection, size_t core, std::string_view frame) {
+  const std::shared_ptr<Session> session = connection.session();
+  session->Receive(frame);
+  if (!session->established() || session->ended() || !session->setup().resume_token) return;
+  if (resumable_.Add(*session->setup().resume_token, session, core)) return;
+  session->Close(ErrorFrameCode::kRejectedSetup,
+                 "the resume token is in use: another session has it");
+}
+
+void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume) {
+  const std::string token(resume.token);
+  const auto session = resumable_.Find(token);
+  connections_[core].waiting.erase(token);
+  // The connection that it had may not know yet that it is dead.
+  for (const auto& other : connections_[core].open) {
+    if (session && other->session() == session) {
+      other->Drop();
+      break;
+    }
+  }
+  if (session && session->Resume(resume, connection)) return connection.SetSession(session);
+  // Anew, to be told why not.
+  auto refused =
+      Session::Accept(options_.session, clock_, connection, std::make_unique<SessionHandler>());
+  std::string why =
+      "there is no session with this token: it has ended, or was another server's; "
+      "connect anew";
+  if (session) why = session->end_reason().message;
+  resumable_.Remove(token);
+  connection.SetSession(refused);
+  refused->Close(ErrorFrameCode::kRejectedResume, why);
+}
+
+void ServerImpl::Suspended(std::shared_ptr<Session> session, size_t core) {
+  if (closed_) return;
+  const std::string token = *session->setup().resume_token;
+  connections_[core].waiting[token].session = std::move(session);
+  TickWaiting(token, core);
+}
+
+void ServerImpl::TickWaiting(const std::string& token, size_t core) {
+  auto& waiting = connections_[core].waiting;
+  const auto found = waiting.find(token);
+  if (found == waiting.end()) return;
+  found->second.session->Tick();
+  const auto due = found->second.session->NextTick();
+  if (!due) {
+    resumable_.Remove(token);
+    waiting.erase(found);
+    return;
+  }
+  found->second.timer =
+      cores_.at(core).PostAfter(std::max(*due - clock_.Monotonic(), Duration{}),
+                                [this, token, core] { TickWaiting(token, core); });
 }
 
 void ServerImpl::OnEachCore(std::function<void(size_t)> task) {
@@ -256,6 +377,7 @@ void ServerImpl::Stop() {
       acceptor_.close(ignored);
       accept_pause_.cancel();
     }
+    connections_[core].waiting.clear();
     for (const auto& connection : connections_[core].open) connection->Drop();
   });
   std::unique_lock lock(mutex_);

@@ -39,7 +39,7 @@ class Tcp final : public Wire {
     out.append(frame.head).append(frame.body);
   }
   std::string Close(bool, std::string_view) override { return {}; }
-  const char* name() const override { return "tcp"; }
+  bool websocket() const override { return false; }
 
  private:
   const size_t max_frame_bytes_;
@@ -83,7 +83,7 @@ class WebSocket final : public Wire {
     AppendClose(code, reason, Mask(), out);
     return out;
   }
-  const char* name() const override { return "websocket"; }
+  bool websocket() const override { return true; }
 
  private:
   void Closed(CloseCode code, std::string_view reason, const WireEvents& events) {

@@ -33,7 +33,7 @@ class Wire {
   virtual void Write(const OutFrame& frame, std::string& out) = 0;
   // The last bytes, which tell the peer why: after an ERROR frame (`fault`), or after none.
   virtual std::string Close(bool fault, std::string_view reason) = 0;
-  virtual const char* name() const = 0;
+  virtual bool websocket() const = 0;
 };
 
 std::unique_ptr<Wire> TcpWire(size_t max_frame_bytes);

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Runs other projects' RSocket clients against our server: run.py <echo server> <postroad> <build folder> [<table>].
+
+Prints what each client can do and fails if one cannot do what it should; with <table>, writes
+the table there (docs/rsocket-clients.md). Clients come from their package registry, by exact
+version; a client that cannot be had is left out, and if none can, the exit code is 77 (skipped).
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRANSPORTS = ["tcp", "websocket"]
+NPM = [("0.0.7", "js0.js"), ("0.0.27", "js0.js"), ("1.0.0-alpha.3", "js1.js")]
+MINUTES = 3
+
+INTRO = """# RSocket clients
+
+What other projects' clients do with Postroad's RSocket server: a run of `tests/interop/rsocket/run.py`, which is one of
+the tests. ✓: it works; –: the client cannot, for the reason below. TCP / WebSocket.
+
+"""
+
+
+class Postroad:
+    """`postroad serve` with data of its own."""
+
+    def __init__(self, program):
+        self.data = tempfile.mkdtemp(prefix="postroad-rsocket-")
+        command = [program, "serve", "--data", self.data, "--log.level", "warn"]
+        for protocol in ("grpc", "http", "rsocket"):
+            command += ["--listen." + protocol, "127.0.0.1:0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        ports = os.path.join(self.data, "ports")
+        end = time.monotonic() + 60
+        while not os.path.exists(ports) and time.monotonic() < end and self.process.poll() is None:
+            time.sleep(0.02)
+        with open(ports, encoding="utf-8") as file:
+            self.addresses = dict(line.split() for line in file)
+
+    def stop(self):
+        self.process.terminate()
+        code = self.process.wait(timeout=60)
+        shutil.rmtree(self.data, ignore_errors=True)
+        return code
+
+
+class Server:
+    def __init__(self, program, *arguments):
+        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ports = dict(self.process.stdout.readline().split() for _ in range(2))
+
+    def stop(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=30)
+
+
+def install(folder, version):
+    """The folder with the npm client of this version, or None if it cannot be had."""
+    target = os.path.join(folder, "npm-" + version)
+    os.makedirs(target, exist_ok=True)
+    if os.path.isdir(os.path.join(target, "node_modules/rsocket-core")):
+        return target
+    names = ["rsocket-core", "rsocket-tcp-client", "rsocket-websocket-client"]
+    with open(os.path.join(target, "package.json"), "w", encoding="utf-8") as file:
+        json.dump({"private": True, "dependencies": {name: version for name in names} | {"ws": "8.18.0"}}, file)
+    try:
+        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=target, capture_output=True, text=True)
+    except FileNotFoundError:
+        print("skipped: there is no npm")
+        return None
+    if done.returncode == 0:
+        return target
+    print(f"skipped: npm cannot fetch rsocket {version}: {done.stderr.strip().splitlines()[-1:]}")
+    return None
+
+
+def run(command, folder):
+    """{check: outcome} of one client over one transport."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60 * MINUTES)
+    lines = [line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line]
+    if not lines:
+        return {"start": "fail " + done.stderr.strip()[-300:]}
+    return dict(lines)
+
+
+def table(results):
+    """Markdown of {client: {transport: {check: outcome}}}."""
+    checks = list(next(iter(results.values()))["websocket"])
+    notes = []
+    text = INTRO + "| | " + " | ".join(results) + " |\n|---|" + "---|" * len(results) + "\n"
+    for check in checks:
+        cells = []
+        for client, by_transport in results.items():
+            marks = []
+            for outcome in (by_transport[transport].get(check, "none browsers have no TCP") for transport in TRANSPORTS):
+                word, _, why = outcome.partition(" ")
+                if word != "pass":
+                    if why not in notes:
+                        notes.append(why)
+                    marks.append(f"{'–' if word == 'none' else '✗'} [{notes.index(why) + 1}]")
+                else:
+                    marks.append("✓")
+            cells.append(marks[0] if marks[0] == marks[1] else " / ".join(marks))
+        text += f"| {check} | " + " | ".join(cells) + " |\n"
+    return text + "\n" + "".join(f"{number}. {note}\n" for number, note in enumerate(notes, 1))
+
+
+def main():
+    program, postroad, folder = (os.path.abspath(path) for path in sys.argv[1:4])
+    results = {}
+    for version, script in NPM:
+        target = install(folder, version)
+        if target is None:
+            continue
+        server = Server(program)
+        by_transport = results["npm rsocket-core " + version] = {}
+        for transport in TRANSPORTS:
+            command = ["node", os.path.join(HERE, "node", script), version, transport, "127.0.0.1", server.ports[transport]]
+            by_transport[transport] = run(command, target)
+        served = Postroad(postroad)
+        command = ["node", os.path.join(HERE, "node/notifications.js"), version,
+                   f"ws://{served.addresses['http']}/rsocket", postroad, served.addresses["grpc"]]
+        by_transport["websocket"] |= run(command, target)
+        code = server.stop() or served.stop()
+        if code != 0:
+            by_transport["tcp"]["server"] = f"fail it ended with {code}"
+    if not results:
+        return 77
+    print(table(results))
+    if len(sys.argv) > 4:
+        with open(sys.argv[4], "w", encoding="utf-8") as file:
+            file.write(table(results))
+    failed = [f"{client}, {transport}, {check}: {outcome}" for client, by_transport in results.items()
+              for transport, outcomes in by_transport.items() for check, outcome in outcomes.items()
+              if outcome.startswith("fail")]
+    print("\n".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

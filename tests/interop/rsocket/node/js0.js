@@ -135,11 +135,11 @@ const checks = {
     socket.close();
   },
   async 'keepalive past its lifetime'() {
-    const socket = await connect({ setup: { keepAlive: 200, lifetime: 600 } });
+    const socket = await connect({ setup: { keepAlive: 500, lifetime: 2000 } });
     let status = '';
     socket.connectionStatus().subscribe({ onNext: (s) => { status = s.kind; }, onSubscribe: (s) => s.request(100) });
     const seen = collect(socket.requestStream({ data: Buffer.from('1000000000 1000') }), 1);
-    for (const end = Date.now() + 2500; Date.now() < end;) {
+    for (const end = Date.now() + 4500; Date.now() < end;) {
       seen.subscription.request(50);
       await sleep(20);
     }

@@ -139,11 +139,11 @@ const checks = {
     socket.close();
   },
   async 'keepalive past its lifetime'() {
-    const socket = await connect({ setup: { keepAlive: 200, lifetime: 600 } });
+    const socket = await connect({ setup: { keepAlive: 500, lifetime: 2000 } });
     let closed = null;
     socket.onClose((error) => { closed = error || new Error('closed'); });
     const seen = stream(socket, '1000000000 1000', 1);
-    for (const end = Date.now() + 2500; Date.now() < end;) {
+    for (const end = Date.now() + 4500; Date.now() < end;) {
       seen.subscription.request(50);
       await sleep(20);
     }

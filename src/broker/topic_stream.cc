@@ -133,7 +133,7 @@ Status TopicStream::AddRuns(const journal::TopicRead& read, StreamBatch& batch) 
 }
 
 journal::WaitPtr TopicStream::Wait(Executor& executor, Task task) {
-  return journal().WaitForTopic(*topic_, Offset(next()), executor, std::move(task));
+  return journal().WaitForTopic(*topic_, id_, Offset(next()), executor, std::move(task));
 }
 
 std::string TopicStream::CursorAt(uint64_t next) const {

@@ -19,6 +19,11 @@ inline void PutBig32(std::string& out, uint32_t v) {
   v = __builtin_bswap32(v);
   out.append(reinterpret_cast<const char*>(&v), sizeof v);
 }
+// `p` must have 4 writable bytes.
+inline void SetBig32(char* p, uint32_t v) {
+  v = __builtin_bswap32(v);
+  std::memcpy(p, &v, sizeof v);
+}
 // `p` must have 8 readable bytes.
 inline uint64_t GetBig64(const char* p) {
   uint64_t v;

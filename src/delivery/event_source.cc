@@ -36,7 +36,8 @@ class TopicSource final : public EventSource {
       if (info.error().code == ErrorCode::kNotFound) return fetched;
       return Fail(std::move(info).error());
     }
-    fetched.topic_id = info->id.value();
+    id_ = info->id;
+    fetched.topic_id = id_.value();
     if (Offset(from) >= info->next) return fetched;
     POSTROAD_ASSIGN(const journal::TopicRead read,
                     journal_.ReadTopic(info->id, Offset(from), max_bytes));
@@ -60,7 +61,7 @@ class TopicSource final : public EventSource {
   }
 
   journal::WaitPtr WaitBeyond(uint64_t from, Executor& executor, Task task) override {
-    return journal_.WaitForTopic(*topic_, Offset(from), executor, std::move(task));
+    return journal_.WaitForTopic(*topic_, id_, Offset(from), executor, std::move(task));
   }
 
   Result<uint64_t> End() override {
@@ -102,6 +103,7 @@ class TopicSource final : public EventSource {
   Journal& journal_;
   store::Store& store_;
   const std::shared_ptr<const std::string> topic_;
+  TopicId id_;  // as last seen
 };
 
 class FeedSource final : public EventSource {

@@ -81,28 +81,27 @@ std::vector<ScheduledItem> Committer::TakeDue(std::vector<Posted>& posts) {
 }
 
 void Committer::Commit(std::vector<Posted> posts, std::span<const ScheduledItem> due) {
-  GroupCommit group(parts_.store, parts_.options.rules, parts_.dedup, parts_.lookup,
-                    parts_.schedule);
-  std::vector<Result<BatchResult>> results;
-  if (auto status = TryCommit(group, posts, due, results); !status) {
+  Done done{.posts = std::move(posts)};
+  done.group = std::make_unique<GroupCommit>(parts_.store, parts_.options.rules, parts_.dedup,
+                                             parts_.lookup, parts_.schedule);
+  if (auto status = TryCommit(done, due); !status) {
     parts_.dedup.Abort();
     parts_.schedule.Abort();
     parts_.metrics.commit_errors.Add();
     if (!due.empty()) due_not_before_ = parts_.clock.Monotonic() + kDueRetry;
-    results.clear();
-    for (size_t i = 0; i < posts.size(); ++i) results.push_back(Fail(status.error()));
+    done.results.clear();
+    for (size_t i = 0; i < done.posts.size(); ++i) done.results.push_back(Fail(status.error()));
   } else {
-    Count(group);
+    Count(*done.group);
     parts_.metrics.scheduled_due.Add(static_cast<double>(due.size()));
   }
-  Complete(std::move(posts), std::move(results));
+  Complete(std::move(done));
 }
 
-Status Committer::TryCommit(GroupCommit& group, std::span<Posted> posts,
-                            std::span<const ScheduledItem> due,
-                            std::vector<Result<BatchResult>>& results) {
+Status Committer::TryCommit(Done& done, std::span<const ScheduledItem> due) {
   const Timestamp stored_at = NextStoredAt();
-  POSTROAD_TRY(group.Plan(posts, parts_.tail.feed_end(), stored_at));
+  GroupCommit& group = *done.group;
+  POSTROAD_TRY(group.Plan(done.posts, parts_.tail.feed_end(), stored_at));
   for (const ScheduledItem& item : due) parts_.schedule.Remove(item, group.mutations());
   const GroupCommit::Write write = group.Finish();
   if (write.unsynced) POSTROAD_TRY(parts_.memory_epoch.BeforeUnsynced());
@@ -112,8 +111,8 @@ Status Committer::TryCommit(GroupCommit& group, std::span<Posted> posts,
   if (auto status = parts_.schedule.Commit(); !status) {
     LogError("cannot read when the next future-dated event is due", {{"error", status.error()}});
   }
-  Publish(group, placements);
-  results = group.Results(placements);
+  done.garbage = Publish(group, placements);
+  done.results = group.Results(placements);
   return {};
 }
 
@@ -132,7 +131,8 @@ Result<std::vector<store::Placement>> Committer::Store(GroupCommit& group,
   return placements;
 }
 
-void Committer::Publish(GroupCommit& group, std::span<const store::Placement> placements) {
+HotTail::Garbage Committer::Publish(GroupCommit& group,
+                                    std::span<const store::Placement> placements) {
   const std::vector<RunPtr> runs = group.builder().Place(placements);
   std::vector<HotTail::Published> published;
   std::vector<WaitRegistry::Grown> grown;
@@ -142,25 +142,23 @@ void Committer::Publish(GroupCommit& group, std::span<const store::Placement> pl
     published.push_back({placements[i].position, group.builder().topic(i), runs[i]});
     grown.push_back({group.builder().topic(i), runs[i]->end()});
   }
-  parts_.tail.Publish(published);
+  HotTail::Garbage garbage = parts_.tail.Publish(published);
   if (!runs.empty()) parts_.waits.Wake(grown, parts_.tail.feed_end());
+  return garbage;
 }
 
-void Committer::Complete(std::vector<Posted> posts, std::vector<Result<BatchResult>> results) {
+void Committer::Complete(Done done) {
   const MonotonicTime now = parts_.clock.Monotonic();
   uint64_t bytes = 0;
-  std::vector<std::pair<PostCompletion, Result<BatchResult>>> done;
-  done.reserve(posts.size());
-  for (size_t i = 0; i < posts.size(); ++i) {
-    bytes += posts[i].bytes;
-    parts_.metrics.post_seconds.Observe(SecondsSince(posts[i].posted_at, now));
-    if (posts[i].done) done.emplace_back(std::move(posts[i].done), std::move(results[i]));
+  for (const Posted& posted : done.posts) {
+    bytes += posted.bytes;
+    parts_.metrics.post_seconds.Observe(SecondsSince(posted.posted_at, now));
   }
-  if (!done.empty()) {
-    parts_.completions.Post([done = std::move(done)]() mutable {
-      for (auto& [completion, result] : done) completion(std::move(result));
-    });
-  }
+  parts_.completions.Post([done = std::move(done)]() mutable {
+    for (size_t i = 0; i < done.posts.size(); ++i) {
+      if (done.posts[i].done) done.posts[i].done(std::move(done.results[i]));
+    }
+  });
   parts_.queue.Settled(bytes);
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <span>
 #include <thread>
 #include <vector>
@@ -64,12 +65,20 @@ class Committer {
   std::chrono::steady_clock::time_point NextLook() const;
   // Puts events that are due in front of `posts`, and says which.
   std::vector<ScheduledItem> TakeDue(std::vector<Posted>& posts);
+  // A group that was committed, or failed, with all that it used. Who calls the completions frees
+  // it too, since this thread has better to do.
+  struct Done {
+    std::vector<Posted> posts;
+    std::unique_ptr<GroupCommit> group;  // views `posts`
+    std::vector<Result<BatchResult>> results;
+    HotTail::Garbage garbage;
+  };
+
   void Commit(std::vector<Posted> posts, std::span<const ScheduledItem> due);
-  Status TryCommit(GroupCommit& group, std::span<Posted> posts, std::span<const ScheduledItem> due,
-                   std::vector<Result<BatchResult>>& results);
+  Status TryCommit(Done& done, std::span<const ScheduledItem> due);
   Result<std::vector<store::Placement>> Store(GroupCommit& group, const GroupCommit::Write& write);
-  void Publish(GroupCommit& group, std::span<const store::Placement> placements);
-  void Complete(std::vector<Posted> posts, std::vector<Result<BatchResult>> results);
+  HotTail::Garbage Publish(GroupCommit& group, std::span<const store::Placement> placements);
+  void Complete(Done done);
   void Count(const GroupCommit& group);
   void SetGauges();
   Timestamp NextStoredAt();

@@ -125,10 +125,13 @@ void DedupIndex::Prefetch(std::span<const uint64_t> fingerprints) const {
   }
 }
 
+void DedupIndex::Expect(std::span<const uint64_t> fingerprints) const {
+  Prefetch(fingerprints.first(std::min(kPrefetchAhead, fingerprints.size())));
+}
+
 Result<std::vector<uint32_t>> DedupIndex::Claim(std::span<const uint64_t> fingerprints,
                                                 const IsSame& is_same) {
   std::vector<uint32_t> duplicates;
-  Prefetch(fingerprints.subspan(0, std::min(kPrefetchAhead, fingerprints.size())));
   for (uint32_t i = 0; i < fingerprints.size(); ++i) {
     if (i + kPrefetchAhead < fingerprints.size()) {
       Prefetch(fingerprints.subspan(i + kPrefetchAhead, 1));

@@ -48,6 +48,8 @@ class DedupIndex {
 
   // Whether event `index` of the chunk is the one that the candidate names.
   using IsSame = std::function<Result<bool>(uint32_t index, const DedupCandidate& candidate)>;
+  // Asks for the memory that Claim of these will look at first. After BeginGroup.
+  void Expect(std::span<const uint64_t> fingerprints) const;
   // Claims a ticket, one after the other, for each event of the chunk (fingerprint 0: nothing to
   // recognise) but those that are the same as an earlier one; returns the indexes of those.
   Result<std::vector<uint32_t>> Claim(std::span<const uint64_t> fingerprints,

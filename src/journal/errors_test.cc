@@ -89,8 +89,8 @@ class JournalOnAFailingStore : public testing::Test {
 TEST_F(JournalOnAFailingStore, ShowsNothingOfWhatFailedAndGoesOnAfter) {
   house_.MustPost("orders", {{"a"}});
   std::atomic<int> woken = 0;
-  const WaitPtr wait =
-      house_.journal->WaitForTopic("orders", Offset(1), house_.pool.at(0), [&] { ++woken; });
+  const WaitPtr wait = house_.journal->WaitForTopic("orders", TopicId(), Offset(1),
+                                                    house_.pool.at(0), [&] { ++woken; });
   store_.full = true;
   EXPECT_EQ(house_.Post("orders", {{"b"}, {"c"}}).error().reason, "DISK_FULL");
   EXPECT_EQ(house_.Post("new", {{"b"}}).error().reason, "DISK_FULL");

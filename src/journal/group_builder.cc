@@ -9,25 +9,30 @@ size_t GroupBuilder::NewRun(std::string_view topic, uint32_t count, std::string 
   run->count = count;
   run->buffer = std::move(body);
   runs_.push_back({topic, std::move(run)});
-  open_.insert_or_assign(topic, runs_.size() - 1);
   return runs_.size() - 1;
 }
 
 Result<ChunkPlace> GroupBuilder::Add(std::string_view topic, uint32_t count, std::string body) {
   bytes_ += body.size();
   events_ += count;
-  if (body.size() > store::kMaxRunBytes) return Split(topic, count, body);
-  const auto it = open_.find(topic);
-  if (it != open_.end()) {
-    store::Run& run = *runs_[it->second].run;
+  const auto [open, is_new] = open_.Add(topic, static_cast<uint32_t>(runs_.size()));
+  if (body.size() > store::kMaxRunBytes) {
+    auto place = Split(topic, count, body);
+    open = static_cast<uint32_t>(runs_.size() - 1);
+    return place;
+  }
+  if (!is_new) {
+    store::Run& run = *runs_[open].run;
     if (run.buffer.size() + body.size() <= store::kMaxRunBytes) {
       const uint32_t index = run.count;
       run.buffer.append(body);
       run.count += count;
-      return ChunkPlace{it->second, index, count};
+      return ChunkPlace{open, index, count};
     }
   }
-  return ChunkPlace{NewRun(topic, count, std::move(body)), 0, count};
+  const size_t at = NewRun(topic, count, std::move(body));
+  open = static_cast<uint32_t>(at);
+  return ChunkPlace{at, 0, count};
 }
 
 Result<ChunkPlace> GroupBuilder::Split(std::string_view topic, uint32_t count,

@@ -8,10 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/error.h"
+#include "core/name_index.h"
 #include "store/store.h"
 
 namespace postroad::journal {
@@ -56,7 +56,7 @@ class GroupBuilder {
   Result<ChunkPlace> Split(std::string_view topic, uint32_t count, std::string_view body);
 
   std::vector<Building> runs_;
-  std::unordered_map<std::string_view, size_t> open_;  // each topic's last run
+  NameIndex open_;  // each topic's last run
   uint64_t bytes_ = 0;
   uint64_t events_ = 0;
 };

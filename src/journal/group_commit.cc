@@ -53,7 +53,10 @@ Status GroupCommit::Plan(std::span<Posted> posts, FeedPosition base, Timestamp s
   }
   POSTROAD_TRY(dedup_.BeginGroup(fingerprints, base, stored_at));
   batches_.reserve(posts.size());
-  for (Posted& posted : posts) POSTROAD_TRY(PlanBatch(posted.batch));
+  for (Posted& posted : posts) {
+    for (const Chunk& chunk : posted.batch.chunks) dedup_.Expect(chunk.fingerprints);
+    POSTROAD_TRY(PlanBatch(posted.batch));
+  }
   return {};
 }
 
@@ -106,16 +109,15 @@ Status GroupCommit::DropDuplicates(Chunk& chunk, const TopicSettings& settings,
   planned.ticket = dedup_.next_ticket();
   records_.clear();
   const Timestamp stored_after = stored_at_ - settings.dedup_window;
-  POSTROAD_ASSIGN(
-      const std::vector<uint32_t> duplicates,
-      dedup_.Claim(chunk.fingerprints,
-                   [&](uint32_t index, const DedupCandidate& candidate) -> Result<bool> {
-                     DuplicateOf duplicate{index, candidate, Offset()};
-                     POSTROAD_ASSIGN(const bool same,
-                                     IsSame(chunk, planned, index, duplicate, stored_after));
-                     if (same) planned.duplicates.push_back(duplicate);
-                     return same;
-                   }));
+  const auto is_same = [&](uint32_t index, const DedupCandidate& candidate) -> Result<bool> {
+    DuplicateOf duplicate{index, candidate, Offset()};
+    POSTROAD_ASSIGN(const bool same, IsSame(chunk, planned, index, duplicate, stored_after));
+    if (same) planned.duplicates.push_back(duplicate);
+    return same;
+  };
+  // By reference, so that no chunk costs an allocation.
+  POSTROAD_ASSIGN(const std::vector<uint32_t> duplicates,
+                  dedup_.Claim(chunk.fingerprints, std::ref(is_same)));
   LeaveOut(chunk, duplicates);
   return {};
 }

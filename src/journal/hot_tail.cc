@@ -23,14 +23,15 @@ void HotTail::Topic::PopFront() {
   }
 }
 
-void HotTail::Publish(std::span<const Published> group) {
-  if (group.empty()) return;
+HotTail::Garbage HotTail::Publish(std::span<const Published> group) {
   Garbage garbage;
+  if (group.empty()) return garbage;
   std::unique_lock lock(mutex_);
   for (const Published& published : group) Append(published);
   const Published& last = group.back();
   feed_end_.store((last.position + last.run->count).value(), std::memory_order_release);
   Shrink(garbage);
+  return garbage;
 }
 
 void HotTail::Append(const Published& published) {
@@ -39,7 +40,6 @@ void HotTail::Append(const Published& published) {
   Topic& topic = it->second;
   if (is_new) {
     topic.name = std::make_shared<const std::string>(published.topic_name);
-    names_.insert_or_assign(*topic.name, run->topic);
   }
   topic.runs.push_back({published.position, run});
   feed_.push_back({published.position, run->topic, topic.name, run->first, run->count, run});
@@ -54,16 +54,9 @@ void HotTail::Shrink(Garbage& garbage) {
     bytes_.fetch_sub(CostOf(*run), std::memory_order_relaxed);
     const auto topic = topics_.find(run->topic);
     topic->second.PopFront();
-    if (topic->second.empty()) Erase(topic);
+    if (topic->second.empty()) topics_.erase(topic);
     garbage.push_back(std::move(run));
   }
-}
-
-void HotTail::Erase(Topics::iterator topic) {
-  const auto name = names_.find(*topic->second.name);
-  // The name may belong to a newer topic, made after this one was deleted.
-  if (name != names_.end() && name->second == topic->first) names_.erase(name);
-  topics_.erase(topic);
 }
 
 std::optional<HotTail::TopicPart> HotTail::ReadTopic(TopicId id, Offset from,
@@ -85,11 +78,11 @@ std::optional<HotTail::TopicPart> HotTail::ReadTopic(TopicId id, Offset from,
   return part;
 }
 
-std::optional<Offset> HotTail::TopicNext(std::string_view name) const {
+std::optional<Offset> HotTail::TopicNext(TopicId topic) const {
   std::shared_lock lock(mutex_);
-  const auto it = names_.find(name);
-  if (it == names_.end()) return std::nullopt;
-  return topics_.find(it->second)->second.next();
+  const auto it = topics_.find(topic);
+  if (it == topics_.end()) return std::nullopt;
+  return it->second.next();
 }
 
 bool HotTail::ReadFeed(FeedPosition from, size_t max_runs, std::vector<FeedRun>& out) const {
@@ -119,7 +112,7 @@ void HotTail::TrimTopic(TopicId id, Offset before) {
     bytes_.fetch_sub(CostOf(*front.run), std::memory_order_relaxed);
     topic.PopFront();
   }
-  if (topic.empty()) Erase(it);
+  if (topic.empty()) topics_.erase(it);
   Shrink(garbage);
 }
 

@@ -32,7 +32,9 @@ class HotTail {
   };
   // Makes a group visible: all of it at once to readers of the feed and of topics. Runs go on where
   // the feed ends.
-  void Publish(std::span<const Published> group);
+  // Runs that left; to be freed away from the committing thread, which has better to do.
+  using Garbage = std::vector<RunPtr>;
+  [[nodiscard]] Garbage Publish(std::span<const Published> group);
 
   // Where the feed ends, for its readers.
   FeedPosition feed_end() const { return FeedPosition(feed_end_.load(std::memory_order_acquire)); }
@@ -45,7 +47,7 @@ class HotTail {
   // Nothing if the topic has no run in memory.
   std::optional<TopicPart> ReadTopic(TopicId topic, Offset from, size_t max_bytes) const;
   // The end of a topic that has a run in memory.
-  std::optional<Offset> TopicNext(std::string_view name) const;
+  std::optional<Offset> TopicNext(TopicId topic) const;
 
   // Appends the feed's runs from the one that holds `from` to `out`, at most `max_runs`. False if
   // `from` is older than what is in memory. A run that was trimmed away is null.
@@ -73,12 +75,8 @@ class HotTail {
     void PopFront();
   };
   using Topics = std::unordered_map<TopicId, Topic>;
-  // Runs to be freed once the lock is released.
-  using Garbage = std::vector<RunPtr>;
-
   void Append(const Published& published);
   void Shrink(Garbage& garbage);
-  void Erase(Topics::iterator topic);
   FeedRun* FindFeed(FeedPosition position);
 
   const uint64_t max_bytes_;
@@ -88,7 +86,6 @@ class HotTail {
   // All below guarded by mutex_.
   std::deque<FeedRun> feed_;
   Topics topics_;
-  std::unordered_map<std::string_view, TopicId> names_;  // views Topic::name
 };
 
 }  // namespace postroad::journal

@@ -95,10 +95,10 @@ Result<FeedRead> JournalImpl::ReadFeed(FeedPosition from, const TopicSelector& s
   return reader_.ReadFeed(from, selector, max_bytes);
 }
 
-WaitPtr JournalImpl::WaitForTopic(std::string_view topic, Offset from, Executor& executor,
-                                  Task task) {
+WaitPtr JournalImpl::WaitForTopic(std::string_view topic, TopicId id, Offset from,
+                                  Executor& executor, Task task) {
   WaitPtr wait = waits_->AddTopic(topic, from, executor, std::move(task));
-  std::optional<Offset> next = tail_.TopicNext(topic);
+  std::optional<Offset> next = tail_.TopicNext(id);
   if (!next) {
     if (const auto info = store_.FindTopic(topic)) next = info->next;
   }

@@ -183,8 +183,9 @@ class Journal {
   virtual FeedPosition feed_end() const = 0;
 
   // Posts `task` to `executor` once the topic (also one that does not exist yet) has grown beyond
-  // `from`; at once if it has. Waits on the same executor cost one hand-over together.
-  [[nodiscard]] virtual WaitPtr WaitForTopic(std::string_view topic, Offset from,
+  // `from`; at once if it has. Waits on the same executor cost one hand-over together. `id` is the
+  // topic's, where it is known (else TopicId()): it saves a look into the store.
+  [[nodiscard]] virtual WaitPtr WaitForTopic(std::string_view topic, TopicId id, Offset from,
                                              Executor& executor, Task task) = 0;
   // The same for the feed: any commit at or beyond `from`.
   [[nodiscard]] virtual WaitPtr WaitForFeed(FeedPosition from, Executor& executor, Task task) = 0;

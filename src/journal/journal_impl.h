@@ -46,7 +46,8 @@ class JournalImpl final : public Journal {
   Result<FeedRead> ReadFeed(FeedPosition from, const TopicSelector& selector,
                             size_t max_bytes) override;
   FeedPosition feed_end() const override { return tail_.feed_end(); }
-  WaitPtr WaitForTopic(std::string_view topic, Offset from, Executor& executor, Task task) override;
+  WaitPtr WaitForTopic(std::string_view topic, TopicId id, Offset from, Executor& executor,
+                       Task task) override;
   WaitPtr WaitForFeed(FeedPosition from, Executor& executor, Task task) override;
   Result<Offset> FindEvent(std::string_view topic, std::string_view id) override;
 

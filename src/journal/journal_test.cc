@@ -140,15 +140,18 @@ TEST(Journal, WakesWaitsOnceTheTopicGrew) {
   JournalHouse house;
   std::atomic<int> fired = 0;
   Executor& executor = house.pool.at(0);
-  const WaitPtr early = house.journal->WaitForTopic("new", Offset(1), executor, [&] { ++fired; });
-  WaitPtr cancelled = house.journal->WaitForTopic("new", Offset(0), executor, [&] { fired += 10; });
+  const WaitPtr early =
+      house.journal->WaitForTopic("new", TopicId(), Offset(1), executor, [&] { ++fired; });
+  WaitPtr cancelled =
+      house.journal->WaitForTopic("new", TopicId(), Offset(0), executor, [&] { fired += 10; });
   cancelled.reset();
   const WaitPtr feed = house.journal->WaitForFeed(FeedPosition(0), executor, [&] { fired += 100; });
   house.MustPost("new", {{"a"}});
   EXPECT_TRUE(Eventually([&] { return fired == 100; })) << fired;
   house.MustPost("new", {{"b"}});
   EXPECT_TRUE(Eventually([&] { return fired == 101; })) << fired;
-  const WaitPtr late = house.journal->WaitForTopic("new", Offset(1), executor, [&] { ++fired; });
+  const WaitPtr late =
+      house.journal->WaitForTopic("new", TopicId(), Offset(1), executor, [&] { ++fired; });
   EXPECT_TRUE(Eventually([&] { return fired == 102; })) << fired;
 }
 
@@ -175,7 +178,7 @@ TEST(Journal, LosesNoWakeUpsUnderLoad) {
       if (seen == kEvents) {
         done = true;
       } else {
-        wait = journal.WaitForTopic("busy", Offset(seen), executor, [this] { Step(); });
+        wait = journal.WaitForTopic("busy", TopicId(), Offset(seen), executor, [this] { Step(); });
       }
     }
   };

@@ -104,7 +104,7 @@ class Reader {
       Say(lines);
       next_ = read->next;
     }
-    wait_ = journal_.WaitForTopic(topic_, next_, executor_, [this] { Step(); });
+    wait_ = journal_.WaitForTopic(topic_, TopicId(), next_, executor_, [this] { Step(); });
   }
 
   journal::Journal& journal_;

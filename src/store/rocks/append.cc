@@ -1,7 +1,7 @@
 // Appends: many topics' runs, the feed's entry and table mutations as one write.
 #include <algorithm>
-#include <unordered_map>
 
+#include "core/name_index.h"
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/store_keys.h"
 #include "store/rocks/topic_runs.h"
@@ -21,13 +21,13 @@ class AppendPlan {
 
  private:
   struct Topic {
+    std::string_view name;
     TopicState state;
-    bool created = false;
   };
 
   Result<Topic*> Find(std::string_view name);
-  Result<Topic> Load(std::string_view name);
-  Topic Create(std::string_view name);
+  Result<TopicState> Load(std::string_view name);
+  TopicState Create(std::string_view name);
   void PutCreated();
 
   RocksStore& store_;
@@ -38,11 +38,14 @@ class AppendPlan {
   FeedPosition first_position_;
   FeedPosition next_position_;
   TopicId next_topic_;
-  std::unordered_map<std::string_view, Topic> topics_;  // the group's; views RunToAppend::topic
+  // The group's topics, which view RunToAppend::topic; never more than it has runs, so that they
+  // stay where they are.
+  std::vector<Topic> topics_;
+  NameIndex names_;  // of topics_
   std::vector<std::pair<std::string_view, TopicValue>> created_;
-  std::string_view last_name_;
   Topic* last_topic_ = nullptr;
   std::optional<TopicRuns> runs_;  // made when a topic has to be looked up
+  std::string key_, header_;       // of the run at hand
 };
 
 namespace {
@@ -77,7 +80,8 @@ AppendPlan::AppendPlan(RocksStore& store, const AppendGroup& group)
       feed_(stored_at_),
       first_position_(store.feed_next_.load()),
       next_position_(first_position_),
-      next_topic_(store.next_topic_) {
+      next_topic_(store.next_topic_),
+      names_(group.runs.size()) {
   placements_.reserve(group.runs.size());
   topics_.reserve(group.runs.size());
 }
@@ -86,15 +90,17 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
   POSTROAD_TRY(CheckRun(run));
   POSTROAD_ASSIGN(Topic * topic, Find(run.topic));
   TopicState& state = topic->state;
-  const std::string key = RunKey(state.id, state.next);
-  const std::string header = EncodeRunHeader(key,
-                                             {.count = run.count,
-                                              .stored_at = stored_at_,
-                                              .bytes_before = state.bytes,
-                                              .topic_name = run.topic},
-                                             run.body);
-  const rocksdb::Slice key_parts[] = {key};
-  const rocksdb::Slice value_parts[] = {header, ToSlice(run.body)};
+  key_.clear();
+  PutRunKey(key_, state.id, state.next);
+  header_.clear();
+  PutRunHeader(header_, key_,
+               {.count = run.count,
+                .stored_at = stored_at_,
+                .bytes_before = state.bytes,
+                .topic_name = run.topic},
+               run.body);
+  const rocksdb::Slice key_parts[] = {key_};
+  const rocksdb::Slice value_parts[] = {header_, ToSlice(run.body)};
   const auto added =
       batch_.Put(store_.engine_->family(Family::kRuns), {key_parts, 1}, {value_parts, 2});
   if (!added.ok()) return Fail(store_.engine_->FromRocks(added, "cannot append"));
@@ -107,30 +113,28 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
 }
 
 Result<AppendPlan::Topic*> AppendPlan::Find(std::string_view name) {
-  if (last_topic_ != nullptr && last_name_ == name) return last_topic_;
-  auto found = topics_.find(name);
-  if (found == topics_.end()) {
-    POSTROAD_ASSIGN(Topic topic, Load(name));
-    found = topics_.emplace(name, topic).first;
+  if (last_topic_ != nullptr && last_topic_->name == name) return last_topic_;
+  const auto [at, is_new] = names_.Add(name, static_cast<uint32_t>(topics_.size()));
+  if (is_new) {
+    POSTROAD_ASSIGN(const TopicState state, Load(name));
+    topics_.push_back({name, state});
   }
-  last_name_ = name;
-  return last_topic_ = &found->second;
+  return last_topic_ = &topics_[at];
 }
 
-Result<AppendPlan::Topic> AppendPlan::Load(std::string_view name) {
-  if (const auto state = store_.cache_.Find(name)) return Topic{*state};
+Result<TopicState> AppendPlan::Load(std::string_view name) {
+  if (const auto state = store_.cache_.Find(name)) return *state;
   POSTROAD_ASSIGN(const auto value, store_.LoadTopic(name));
   if (!value) return Create(name);
   if (!runs_) runs_.emplace(*store_.engine_);
-  POSTROAD_ASSIGN(const TopicState state, store_.LoadState(*value, *runs_));
-  return Topic{state};
+  return store_.LoadState(*value, *runs_);
 }
 
-AppendPlan::Topic AppendPlan::Create(std::string_view name) {
+TopicState AppendPlan::Create(std::string_view name) {
   const TopicValue value{next_topic_, stored_at_};
   ++next_topic_;
   created_.emplace_back(name, value);
-  return {.state = {.id = value.id, .created = value.created}, .created = true};
+  return {.id = value.id, .created = value.created};
 }
 
 // By name: into RocksDB's sorted list each goes in close to the one before, which is cheap.
@@ -156,7 +160,7 @@ rocksdb::WriteBatch& AppendPlan::Finish(std::span<const Mutation> mutations) {
 }
 
 void AppendPlan::Publish() {
-  for (const auto& [name, topic] : topics_) store_.cache_.Put(name, topic.state);
+  for (const Topic& topic : topics_) store_.cache_.Put(topic.name, topic.state);
   store_.next_topic_ = next_topic_;
   store_.last_stored_ = stored_at_;
   store_.feed_next_.store(next_position_.value());

@@ -21,11 +21,14 @@ bool IsVersion(std::string_view value, size_t at_least) {
 
 }  // namespace
 
+void PutRunKey(std::string& out, TopicId topic, Offset first) {
+  PutBig64(out, topic.value());
+  PutBig64(out, first.value());
+}
+
 std::string RunKey(TopicId topic, Offset first) {
   std::string key;
-  key.reserve(16);
-  PutBig64(key, topic.value());
-  PutBig64(key, first.value());
+  PutRunKey(key, topic, first);
   return key;
 }
 
@@ -34,19 +37,19 @@ std::optional<RunPlace> ParseRunKey(std::string_view key) {
   return RunPlace{TopicId(GetBig64(key.data())), Offset(GetBig64(key.data() + 8))};
 }
 
-std::string EncodeRunHeader(std::string_view key, const RunHeader& header, std::string_view body) {
-  std::string rest;
-  rest.reserve(kRunFixedBytes + 2 + header.topic_name.size());
-  PutBig32(rest, header.count);
-  PutTime(rest, header.stored_at);
-  PutBig64(rest, header.bytes_before);
-  PutVarint(rest, header.topic_name.size());
-  rest.append(header.topic_name);
+void PutRunHeader(std::string& out, std::string_view key, const RunHeader& header,
+                  std::string_view body) {
+  const size_t begin = out.size();
+  out.push_back(kVersion);
+  PutBig32(out, 0);  // the checksum, once the rest is there
+  PutBig32(out, header.count);
+  PutTime(out, header.stored_at);
+  PutBig64(out, header.bytes_before);
+  PutVarint(out, header.topic_name.size());
+  out.append(header.topic_name);
+  const std::string_view rest = std::string_view(out).substr(begin + kCrcEnd);
   const uint32_t crc = ExtendCrc32c(ExtendCrc32c(ExtendCrc32c(0, key), rest), body);
-  std::string out(1, kVersion);
-  out.reserve(kCrcEnd + rest.size());
-  PutBig32(out, crc);
-  return out += rest;
+  SetBig32(out.data() + begin + 1, crc);
 }
 
 std::optional<RunHeader> ParseRunHeader(std::string_view value) {

@@ -19,6 +19,7 @@ namespace postroad::store {
 inline constexpr uint32_t kFormatVersion = 1;
 
 // Key of a run, and (with `first` 0) the lower bound of a topic's runs.
+void PutRunKey(std::string& out, TopicId topic, Offset first);
 std::string RunKey(TopicId topic, Offset first);
 struct RunPlace {
   TopicId topic;
@@ -36,7 +37,8 @@ struct RunHeader {
   size_t size = 0;  // of the header, set by ParseRunHeader: the body begins there
 };
 // The header's bytes, with the checksum over `key`, header and `body`.
-std::string EncodeRunHeader(std::string_view key, const RunHeader& header, std::string_view body);
+void PutRunHeader(std::string& out, std::string_view key, const RunHeader& header,
+                  std::string_view body);
 // Reads a value's header. Nothing if it is too short or of an unknown version.
 std::optional<RunHeader> ParseRunHeader(std::string_view value);
 // Whether the checksum in `value` is right for `key` and the rest of the value.

@@ -26,6 +26,12 @@ std::string Documented(const std::string& name) {
   return bytes;
 }
 
+std::string EncodeRun(std::string_view key, const RunHeader& header, std::string_view body) {
+  std::string value;
+  PutRunHeader(value, key, header, body);
+  return value.append(body);
+}
+
 const Timestamp kTime = FromNanos(1'700'000'000'000'000'000);
 
 TEST(Formats, Crc32cIsCastagnolis) {
@@ -41,11 +47,10 @@ TEST(Formats, ARunIsAsDocumented) {
       "\"\x03"
       "abc";
   const std::string value = Documented("run-value");
-  EXPECT_EQ(EncodeRunHeader(
-                key, {.count = 1, .stored_at = kTime, .bytes_before = 4096, .topic_name = "orders"},
-                body) +
-                body,
-            value);
+  EXPECT_EQ(
+      EncodeRun(key, {.count = 1, .stored_at = kTime, .bytes_before = 4096, .topic_name = "orders"},
+                body),
+      value);
   EXPECT_TRUE(RunChecksumHolds(key, value));
   const auto place = ParseRunKey(key);
   EXPECT_EQ(place->topic, TopicId(7));
@@ -61,7 +66,7 @@ TEST(Formats, ARunIsAsDocumented) {
 
 TEST(Formats, ARunsChecksumCoversKeyHeaderAndBody) {
   const std::string key = RunKey(TopicId(7), Offset(258));
-  const std::string good = EncodeRunHeader(key, {.count = 1, .topic_name = "a"}, "body") + "body";
+  const std::string good = EncodeRun(key, {.count = 1, .topic_name = "a"}, "body");
   for (size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] ^= 0x10;

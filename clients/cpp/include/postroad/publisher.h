@@ -42,7 +42,7 @@ struct PublisherOptions {
   Duration linger = std::chrono::milliseconds(1);
   // Batches sent and not yet answered. 1 keeps the order of posts even where a batch has to be
   // repeated while the server is overloaded.
-  size_t max_in_flight = 16;
+  size_t max_in_flight = 32;
 
   // Posts taken and not yet answered. When full, a post waits, or is refused with
   // RESOURCE_EXHAUSTED, reason BUFFER_FULL.

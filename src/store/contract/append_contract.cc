@@ -1,6 +1,10 @@
 // The contract of Append: offsets, positions, atomicity, what is kept over a reopening.
 #include <gmock/gmock.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "store/contract/store_contract.h"
 
 namespace postroad::store {
@@ -143,6 +147,36 @@ TEST_P(StoreContract, ManyTopicsKeepTheirOffsets) {
   }
   EXPECT_EQ(Find("user/39999").next, Offset(2));
   EXPECT_EQ(store().ReadFeedBounds()->next, FeedPosition(2 * kTopics));
+}
+
+TEST_P(StoreContract, AGroupMayMixManyOldAndNewTopics) {
+  constexpr size_t kTopics = 150;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kTopics; ++i) names.push_back("mixed/" + std::to_string(i));
+  std::vector<RunToAppend> old;
+  for (size_t i = 0; i < kTopics; i += 2) old.push_back({names[i], 1, "x", At(0)});
+  const auto before = Append(old);
+  under_test().Reopen();
+  // All of them, the old ones among the new, and each again in the same group.
+  std::vector<RunToAppend> all;
+  for (int time = 0; time < 2; ++time) {
+    for (const std::string& name : names) all.push_back({name, 1, "x", At(1)});
+  }
+  const auto placed = Append(all);
+  ASSERT_EQ(placed.size(), 2 * kTopics);
+  std::set<TopicId> ids;
+  for (size_t i = 0; i < kTopics; ++i) {
+    const bool is_old = i % 2 == 0;
+    if (is_old) {
+      EXPECT_EQ(placed[i].topic, before[i / 2].topic);
+    }
+    EXPECT_EQ(placed[i].first, Offset(is_old ? 1 : 0)) << names[i];
+    EXPECT_EQ(placed[kTopics + i].topic, placed[i].topic);
+    EXPECT_EQ(placed[kTopics + i].first, placed[i].first + 1);
+    EXPECT_EQ(Find(names[i]).id, placed[i].topic);
+    ids.insert(placed[i].topic);
+  }
+  EXPECT_EQ(ids.size(), kTopics);
 }
 
 }  // namespace

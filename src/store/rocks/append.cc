@@ -13,6 +13,8 @@ class AppendPlan {
  public:
   AppendPlan(RocksStore& store, const AppendGroup& group);
 
+  // First: finds the topics of all runs.
+  Status FindTopics(std::span<const RunToAppend> runs);
   Status AddRun(const RunToAppend& run);
   // The batch, once all runs are added.
   rocksdb::WriteBatch& Finish(std::span<const Mutation> mutations);
@@ -25,8 +27,7 @@ class AppendPlan {
     TopicState state;
   };
 
-  Result<Topic*> Find(std::string_view name);
-  Result<TopicState> Load(std::string_view name);
+  Topic& Find(std::string_view name);
   TopicState Create(std::string_view name);
   void PutCreated();
 
@@ -44,8 +45,7 @@ class AppendPlan {
   NameIndex names_;  // of topics_
   std::vector<std::pair<std::string_view, TopicValue>> created_;
   Topic* last_topic_ = nullptr;
-  std::optional<TopicRuns> runs_;  // made when a topic has to be looked up
-  std::string key_, header_;       // of the run at hand
+  std::string key_, header_;  // of the run at hand
 };
 
 namespace {
@@ -87,9 +87,7 @@ AppendPlan::AppendPlan(RocksStore& store, const AppendGroup& group)
 }
 
 Status AppendPlan::AddRun(const RunToAppend& run) {
-  POSTROAD_TRY(CheckRun(run));
-  POSTROAD_ASSIGN(Topic * topic, Find(run.topic));
-  TopicState& state = topic->state;
+  TopicState& state = Find(run.topic).state;
   key_.clear();
   PutRunKey(key_, state.id, state.next);
   header_.clear();
@@ -112,22 +110,38 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
   return {};
 }
 
-Result<AppendPlan::Topic*> AppendPlan::Find(std::string_view name) {
-  if (last_topic_ != nullptr && last_topic_->name == name) return last_topic_;
-  const auto [at, is_new] = names_.Add(name, static_cast<uint32_t>(topics_.size()));
-  if (is_new) {
-    POSTROAD_ASSIGN(const TopicState state, Load(name));
-    topics_.push_back({name, state});
+Status AppendPlan::FindTopics(std::span<const RunToAppend> runs) {
+  std::vector<std::string_view> unknown;
+  std::vector<uint32_t> unknown_at;  // in topics_
+  for (const RunToAppend& run : runs) {
+    POSTROAD_TRY(CheckRun(run));
+    if (!topics_.empty() && topics_.back().name == run.topic) continue;
+    if (!names_.Add(run.topic, static_cast<uint32_t>(topics_.size())).added) continue;
+    const auto state = store_.cache_.Find(run.topic);
+    topics_.push_back({run.topic, state.value_or(TopicState())});
+    if (state) continue;
+    unknown.push_back(run.topic);
+    unknown_at.push_back(static_cast<uint32_t>(topics_.size() - 1));
   }
-  return last_topic_ = &topics_[at];
+  POSTROAD_ASSIGN(const auto stored, store_.LoadTopics(unknown));
+  std::optional<TopicRuns> stored_runs;
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    TopicState& state = topics_[unknown_at[i]].state;
+    if (stored[i]) {
+      if (!stored_runs) stored_runs.emplace(*store_.engine_);
+      POSTROAD_ASSIGN(state, store_.LoadState(*stored[i], *stored_runs));
+    } else {
+      state = Create(unknown[i]);
+    }
+  }
+  return {};
 }
 
-Result<TopicState> AppendPlan::Load(std::string_view name) {
-  if (const auto state = store_.cache_.Find(name)) return *state;
-  POSTROAD_ASSIGN(const auto value, store_.LoadTopic(name));
-  if (!value) return Create(name);
-  if (!runs_) runs_.emplace(*store_.engine_);
-  return store_.LoadState(*value, *runs_);
+AppendPlan::Topic& AppendPlan::Find(std::string_view name) {
+  if (last_topic_ == nullptr || last_topic_->name != name) {
+    last_topic_ = &topics_[names_.Add(name, 0).number];
+  }
+  return *last_topic_;
 }
 
 TopicState AppendPlan::Create(std::string_view name) {
@@ -170,6 +184,7 @@ Result<std::vector<Placement>> RocksStore::Append(const AppendGroup& group) {
   POSTROAD_TRY(engine_->CheckRoom());
   std::lock_guard lock(append_mutex_);
   AppendPlan plan(*this, group);
+  POSTROAD_TRY(plan.FindTopics(group.runs));
   for (const RunToAppend& run : group.runs) POSTROAD_TRY(plan.AddRun(run));
   POSTROAD_TRY(engine_->Commit(plan.Finish(group.mutations), group.sync));
   plan.Publish();

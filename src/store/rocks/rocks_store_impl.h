@@ -5,6 +5,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "store/rocks/directory_lock.h"
 #include "store/rocks/engine.h"
@@ -70,6 +74,10 @@ class RocksStore final : public Store {
   // Where the topic's log ends, in what `runs` sees.
   Result<TopicState> LoadState(const TopicValue& topic, TopicRuns& runs);
   Result<std::optional<TopicValue>> LoadTopic(std::string_view name);
+  // The same of many, for less than one by one.
+  Result<std::vector<std::optional<TopicValue>>> LoadTopics(
+      std::span<const std::string_view> names);
+  Result<TopicValue> ParseTopic(std::string_view name, std::string_view value) const;
   Result<std::optional<TrimValue>> LoadTrim(TopicId topic);
   Result<TopicInfo> WithBounds(TopicInfo info, TopicRuns& runs);
   // Puts into `batch` what forgets all runs of `runs` before `before`.

@@ -1,9 +1,14 @@
 // Finding, listing and deleting topics.
+#include <algorithm>
+#include <array>
+
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/topic_runs.h"
 
 namespace postroad::store {
 namespace {
+
+constexpr size_t kLoadAtOnce = 32;  // RocksDB's own batch
 
 Error NoSuchTopic(std::string_view what) {
   return {ErrorCode::kNotFound, "there is no topic " + std::string(what), "topic",
@@ -16,12 +21,38 @@ Result<std::optional<TopicValue>> RocksStore::LoadTopic(std::string_view name) {
   rocksdb::PinnableSlice value;
   POSTROAD_ASSIGN(const bool found, engine_->Get(Family::kTopics, name, value));
   if (!found) return std::nullopt;
-  const auto topic = ParseTopicValue(ToView(value));
-  if (!topic) {
-    return Fail(CorruptError(engine_->directory(),
-                             "the entry of topic " + std::string(name) + " is malformed"));
+  return ParseTopic(name, ToView(value));
+}
+
+Result<TopicValue> RocksStore::ParseTopic(std::string_view name, std::string_view value) const {
+  if (const auto topic = ParseTopicValue(value)) return *topic;
+  return Fail(CorruptError(engine_->directory(),
+                           "the entry of topic " + std::string(name) + " is malformed"));
+}
+
+Result<std::vector<std::optional<TopicValue>>> RocksStore::LoadTopics(
+    std::span<const std::string_view> names) {
+  std::vector<std::optional<TopicValue>> topics(names.size());
+  if (names.empty()) return topics;
+  std::array<rocksdb::Slice, kLoadAtOnce> keys;
+  std::array<rocksdb::PinnableSlice, kLoadAtOnce> values;
+  std::array<rocksdb::Status, kLoadAtOnce> statuses;
+  for (size_t begin = 0; begin < names.size(); begin += kLoadAtOnce) {
+    const size_t count = std::min(kLoadAtOnce, names.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      keys[i] = ToSlice(names[begin + i]);
+      values[i].Reset();
+      statuses[i] = {};
+    }
+    engine_->db().MultiGet({}, engine_->family(Family::kTopics), count, keys.data(), values.data(),
+                           statuses.data());
+    for (size_t i = 0; i < count; ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return Fail(engine_->FromRocks(statuses[i], "cannot read"));
+      POSTROAD_ASSIGN(topics[begin + i], ParseTopic(names[begin + i], ToView(values[i])));
+    }
   }
-  return topic;
+  return topics;
 }
 
 Result<std::optional<TrimValue>> RocksStore::LoadTrim(TopicId topic) {

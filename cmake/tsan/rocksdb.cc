@@ -11,7 +11,8 @@ namespace {
 
 class HandedLogger final : public rocksdb::Logger {
  public:
-  explicit HandedLogger(std::shared_ptr<rocksdb::Logger> logger) : logger_(std::move(logger)) {
+  explicit HandedLogger(std::shared_ptr<rocksdb::Logger> logger)
+      : rocksdb::Logger(logger->GetInfoLogLevel()), logger_(std::move(logger)) {
     __tsan_release(this);
   }
   ~HandedLogger() override { __tsan_acquire(this); }

@@ -13,7 +13,7 @@ if grep -rlE '#include [<"](grpc|google|postroad/v1|core/)' "$work/prefix/includ
 fi
 cmake -S "$app" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$flags" \
-  -DCMAKE_EXE_LINKER_FLAGS="$link_flags" > "$work/configure.log"
+  -DCMAKE_CXX_STANDARD_LIBRARIES="$link_flags" > "$work/configure.log"
 cmake --build "$work/build" > "$work/build.log" || { cat "$work/build.log"; exit 1; }
 "$work/build/app"
 [ -n "$server" ] || exit 0

@@ -82,7 +82,8 @@ Result<std::unique_ptr<TlsFiles>> TlsFiles::Open(std::string certificate_file, s
                                                interval, executor, std::move(on_change)));
   files->stamp_ = files->LookAtFiles();
   POSTROAD_TRY(files->Read(1));
-  files->timer_ = executor.PostAfter(interval, [raw = files.get()] { raw->Look(); });
+  // There, since the timer is that executor's from when it first fires.
+  executor.Post([raw = files.get()] { raw->LookLater(); });
   return files;
 }
 
@@ -110,6 +111,10 @@ void TlsFiles::Look() {
   // The stamp is taken before reading, so that a change meanwhile is seen by the next look.
   const Stamp stamp = LookAtFiles();
   if (stamp != std::exchange(stamp_, stamp)) on_change_(Read(Current()->version + 1));
+  LookLater();
+}
+
+void TlsFiles::LookLater() {
   timer_ = executor_.PostAfter(interval_, [this] { Look(); });
 }
 

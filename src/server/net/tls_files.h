@@ -42,13 +42,14 @@ class TlsFiles {
   Stamp LookAtFiles() const;
   Status Read(uint64_t version);
   void Look();
+  void LookLater();
 
   const std::string certificate_file_, key_file_;
   const Duration interval_;
   Executor& executor_;
   const OnChange on_change_;
   Stamp stamp_;
-  Executor::Timer timer_;
+  Executor::Timer timer_;  // the executor's
   mutable std::mutex mutex_;
   TlsIdentityPtr current_;
 };

@@ -11,7 +11,7 @@ if grep -rlE '#include [<"](grpc|google|postroad/v1|core/)' "$work/prefix/includ
   echo "the headers above include what the package does not have" >&2
   exit 1
 fi
-cmake -S "$app" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
+cmake -G Ninja -S "$app" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$flags" \
   -DCMAKE_CXX_STANDARD_LIBRARIES="$link_flags" > "$work/configure.log"
 cmake --build "$work/build" > "$work/build.log" || { cat "$work/build.log"; exit 1; }

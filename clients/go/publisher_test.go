@@ -356,9 +356,9 @@ func TestCallbackThatPanicsDoesNotStopOthers(t *testing.T) {
 }
 
 func TestPostAndWait(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	c := dialScripted(t, &scripted{post: func(_ context.Context, r *pb.PostRequest) (*pb.PostResponse, error) {
-		if calls++; calls == 1 {
+		if calls.Add(1) == 1 {
 			return nil, refusal(codes.ResourceExhausted, "OVERLOADED")
 		}
 		if r.GetWaitFor() != pb.WaitFor_WAIT_FOR_ACKED || r.GetWaitTimeout().AsDuration() != time.Second {
@@ -371,8 +371,8 @@ func TestPostAndWait(t *testing.T) {
 	}})
 	p := newTestPublisher(t, c)
 	outcome, err := p.PostAndWait(testContext(t), time.Second, Event{Topic: "orders"})
-	if err != nil || calls != 2 {
-		t.Fatalf("%v after %d calls", err, calls)
+	if err != nil || calls.Load() != 2 {
+		t.Fatalf("%v after %d calls", err, calls.Load())
 	}
 	receipt := outcome.Receipts[0].Subscriptions[0]
 	if len(outcome.Results[0].ID) != 36 || outcome.Results[0].Offset != 3 || receipt.State != ReceiptAcked || string(receipt.Reply) != "thanks" {

@@ -88,14 +88,14 @@ func TestBrokenStreamGoesOnAfterTheLastEventHandled(t *testing.T) {
 		refusal(codes.Unavailable, "DRAINING"), refusal(codes.Aborted, "TOPIC_DELETED"), refusal(codes.Internal, ""),
 		refusal(codes.ResourceExhausted, "OVERLOADED"), nil,
 	}
-	connects := 0
+	var connects atomic.Int32
 	c := dialScripted(t, &scripted{read: func(r *pb.ReadRequest, stream pb.Postroad_ReadServer) error {
+		connect := int(connects.Add(1))
 		first := offsetOf(t, r)
 		if err := stream.Send(events(first, first+7)); err != nil {
 			return err
 		}
-		connects++
-		return breaks[connects%len(breaks)]
+		return breaks[connect%len(breaks)]
 	}})
 	want := uint64(0)
 	for m, err := range newTestStream(t, c, FromBeginning()).Events(testContext(t)) {
@@ -109,8 +109,8 @@ func TestBrokenStreamGoesOnAfterTheLastEventHandled(t *testing.T) {
 			break
 		}
 	}
-	if connects < 10 {
-		t.Errorf("%d connects", connects)
+	if connects.Load() < 10 {
+		t.Errorf("%d connects", connects.Load())
 	}
 }
 

@@ -259,6 +259,46 @@ func TestUnansweredPostFailsAtItsTimeout(t *testing.T) {
 	}
 }
 
+// Once a batch that was sent is too late, replies can no longer be told apart: what else was under
+// way is sent again over a new stream, and gets the reply to that.
+func TestLateReplyIsNotTakenForAnother(t *testing.T) {
+	clock := newManualClock()
+	arrived := make(chan struct{}, 10)
+	var streams atomic.Int32
+	c := dialScripted(t, &scripted{postStream: func(stream pb.Postroad_PostStreamServer) error {
+		if streams.Add(1) > 1 {
+			return acceptAll(stream)
+		}
+		for range 2 {
+			if _, err := stream.Recv(); err != nil {
+				return err
+			}
+			arrived <- struct{}{}
+		}
+		return hang(stream)
+	}}, withClock(clock))
+	p := newTestPublisher(t, c, WithPostTimeout(time.Minute), WithMaxBatch(1, 1024))
+	early := p.Publish(testContext(t), Event{Topic: "orders"})
+	<-arrived
+	clock.advance(30 * time.Second)
+	late := p.Publish(testContext(t), Event{Topic: "orders", ID: "late"})
+	<-arrived
+	clock.awaitTimer(30 * time.Second)
+	clock.advance(30 * time.Second)
+	if _, err := early.Get(testContext(t)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the first: %v", err)
+	}
+	go func() { // the wait before the next attempt
+		for i := 0; i < 1000 && streams.Load() < 2; i++ {
+			clock.advance(time.Millisecond)
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if result, err := late.Get(testContext(t)); err != nil || result.ID != "late" || streams.Load() != 2 {
+		t.Errorf("the second: %+v, %v, over %d streams", result, err, streams.Load())
+	}
+}
+
 // With nobody there, a post waits for its timeout; the backoff has its waits in between.
 func TestUnsentPostFailsAtItsTimeout(t *testing.T) {
 	clock := newManualClock()

@@ -79,6 +79,8 @@ type batcher struct {
 	bufferedBytes  int
 	bufferedEvents int
 	spare          []*batch // answered ones, whose memory is used again
+	usualBytes     int      // of the last batch: what a new one gets room for
+	usualCalls     int
 }
 
 // add takes a call. True if the sender has something to look at.
@@ -118,10 +120,14 @@ func (b *batcher) fresh() *batch {
 		b.spare = b.spare[:n-1]
 		return s
 	}
-	return &batch{}
+	return &batch{
+		body:  make([]byte, 0, min(b.usualBytes+b.usualBytes/8, b.limits.bytes)),
+		calls: make([]postCall, 0, b.usualCalls+b.usualCalls/8),
+	}
 }
 
 func (b *batcher) seal() {
+	b.usualBytes, b.usualCalls = len(b.open.body), len(b.open.calls)
 	b.sealed = append(b.sealed, b.open)
 	b.open = nil
 }
@@ -181,7 +187,11 @@ func (b *batcher) free(done *batch) {
 // whole, since then gRPC has let go of it.
 func (b *batcher) done(told *batch, reuse bool) {
 	b.answering = slices.DeleteFunc(b.answering, func(x *batch) bool { return x == told })
-	if !reuse || len(b.spare) >= 4 || cap(told.body) > 2*b.limits.bytes {
+	if b.idle() {
+		b.spare = nil // an idle publisher holds no memory
+		return
+	}
+	if !reuse || len(b.spare) >= b.limits.inFlight || cap(told.body) > 2*b.limits.bytes {
 		return
 	}
 	clear(told.calls)

@@ -199,11 +199,19 @@ func TestMemoryOfAnsweredBatchesIsUsedAgain(t *testing.T) {
 	b := newTestBatcher()
 	b.addEvents(start, 4)
 	first := b.take(start)
+	b.addEvents(start, 4)
 	b.reply()
 	b.free(first)
 	b.done(first, true)
 	b.addEvents(start, 1)
 	if b.open != first || b.open.attempts != 0 || len(b.open.calls) != 1 || len(b.open.body) != 10 {
 		t.Errorf("a new batch: %+v", b.open)
+	}
+	for _, rest := range b.takeAll() {
+		b.free(rest)
+		b.done(rest, true)
+	}
+	if b.spare != nil {
+		t.Errorf("idle, it keeps %d batches", len(b.spare))
 	}
 }

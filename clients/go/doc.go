@@ -5,8 +5,8 @@
 //
 // A [Client] is one connection, which everything made from it shares:
 //
-//   - a [Publisher] posts. [Publisher.Post] waits for the answer; [Publisher.Publish] and
-//     [Publisher.PublishFunc] don't. All of them fill the same batches;
+//   - a [Publisher] posts. [Publisher.Post] waits for the answer; [Publisher.Publish],
+//     [Publisher.PublishFunc] and [Publisher.PublishAll] don't. All of them fill the same batches;
 //   - a [Stream] reads topics in order from a position that the program keeps (a cursor), and then
 //     follows. Each event comes once; a gap is told;
 //   - a [Subscriber] consumes a subscription, whose place the server keeps and whose events its

@@ -76,8 +76,8 @@ TEST(Frame, ReservedBitsAreNotLookedAt) {
 }
 
 TEST(Frame, CompleteOverridesFollows) {
-  const auto frame = DecodeFrame("\0\0\0\1\x28\xe0x"s);
-  EXPECT_EQ(*frame, Frame(PayloadFrame{1, false, true, true, {{}, "x"}}));
+  const std::string bytes = "\0\0\0\1\x28\xe0x"s;
+  EXPECT_EQ(*DecodeFrame(bytes), Frame(PayloadFrame{1, false, true, true, {{}, "x"}}));
 }
 
 TEST(Frame, UnknownTypesAreFramesToo) {

@@ -90,7 +90,8 @@ TEST(Metadata, NoMetadataIsNoRoute) {
 }
 
 TEST(Metadata, IdsThatAreNotWellKnownPass) {
-  const auto parsed = ParseRequestMetadata(mime::kComposite, "\xe0\0\0\1x"s);
+  const std::string metadata = "\xe0\0\0\1x"s;
+  const auto parsed = ParseRequestMetadata(mime::kComposite, metadata);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->others[0].mime, "");
   EXPECT_EQ(parsed->others[0].id, 0x60);

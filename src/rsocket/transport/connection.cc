@@ -15,6 +15,7 @@ constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kTlsReadBytes = 4 << 10;
 constexpr size_t kWriteBytes = 64 << 10;
 constexpr int kReadsInARow = 4;
+constexpr int kWritesInARow = 8;
 // More room than this is given back after a burst.
 constexpr size_t kKeptBytes = 1 << 20;
 
@@ -183,9 +184,10 @@ void Connection::OutputReady() {
 
 void Connection::Flush() {
   if (writing_ || closed_) return;
-  while (!writing_ && !closed_ && Fill()) {
-  }
+  bool more = true;
+  for (int i = 0; more && !writing_ && !closed_ && i < kWritesInARow; ++i) more = Fill();
   if (closed_ || writing_) return ArmTimer();
+  if (more) return OutputReady();  // a stream without end must leave the others their turn
   if (said_last_) return LastWords();
   if (session_ && session_->suspended()) {  // it has given this connection up
     Suspend(std::exchange(session_, nullptr));

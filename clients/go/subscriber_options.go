@@ -73,9 +73,9 @@ func (takeOver) applySubscriber(o *subscriberOptions) { o.takeOver = true }
 // the same client id took over; two that do so take turns for ever.
 func ReconnectWhenReplaced() SharedOption { return takeOver{} }
 
-// CreateIfMissing makes the subscription with these settings if it is not there, and fails with
-// ErrAlreadyExists if it is there with others. Without it a subscription that is not there is
-// ErrNotFound.
+// CreateIfMissing makes the subscription with these settings if it is not there; one that is there
+// keeps its own (Admin.UpdateSubscription changes them). Without it a subscription that is not there
+// is ErrNotFound.
 func CreateIfMissing(s SubscriptionSettings) SubscriberOption {
 	return subscriberOption(func(o *subscriberOptions) { o.create = &s })
 }

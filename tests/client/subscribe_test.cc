@@ -1,4 +1,4 @@
-// Consuming subscriptions of the real server: S1 to S10 of scenarios.md.
+// Consuming subscriptions of the real server: S1 to S11 of scenarios.md.
 #include <atomic>
 
 #include "client/fixture.h"
@@ -212,6 +212,22 @@ TEST_F(ClientTest, S10MembersShareAndALeaversEventsGoToTheOthers) {
   holder->Stop();
   EXPECT_TRUE(Eventually([&] { return seen.distinct() == 10; }));
   EXPECT_TRUE(AllSettled(client, "billing"));
+}
+
+TEST_F(ClientTest, S11AMemberJoinsWhatIsThereAsItIs) {
+  const Client client = Connect();
+  Admin admin(client);
+  ASSERT_TRUE(admin.CreateSubscription("billing", {.topics = {"orders"}, .max_attempts = 3}));
+  Seen seen;
+  auto subscriber = Start(client, ConsumeInto("billing", "orders", seen));  // 20 attempts
+  ASSERT_TRUE(Eventually([&] { return subscriber->state() == State::kConnected; }));
+  EXPECT_EQ(admin.GetSubscription("billing")->settings.max_attempts, 3u);
+
+  SubscriberOptions missing = ConsumeInto("missing", "orders", seen);
+  missing.create.reset();
+  const Status ended = Start(client, missing)->WaitFor(kPatience);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::kNotFound);
 }
 
 }  // namespace

@@ -225,3 +225,22 @@ func TestS10MembersShareAndALeaversEventsGoToTheOthers(t *testing.T) {
 	w.eventually("the other has them", func() bool { return all.distinct() == 10 })
 	w.settled(c, "billing")
 }
+
+func TestS11AMemberJoinsWhatIsThereAsItIs(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	_, err := c.Admin().CreateSubscription(w.within(), "billing", postroad.SubscriptionSettings{Topics: []string{"orders"}, MaxAttempts: 3})
+	w.must(err)
+	var all seen
+	s, _ := w.consuming(c, "billing", all.take) // 20 attempts
+	w.connected(s)
+	info, err := c.Admin().Subscription(w.within(), "billing")
+	w.must(err)
+	is(w, "attempts", info.Settings.MaxAttempts, 3)
+
+	missing, err := c.Subscriber("missing", all.take)
+	w.must(err)
+	if err := missing.Run(w.within()); !errors.Is(err, postroad.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -76,7 +76,12 @@ func row(what, measured, compared, ratio, aim string) {
 
 func rate(n int, took time.Duration) float64 { return float64(n) / took.Seconds() }
 
-func thousands(perSecond float64) string { return fmt.Sprintf("%.0f,000/s", perSecond/1000) }
+func thousands(perSecond float64) string {
+	if n := int(perSecond/1000 + 0.5); n >= 1000 {
+		return fmt.Sprintf("%d,%03d,000/s", n/1000, n%1000)
+	}
+	return fmt.Sprintf("%.0f,000/s", perSecond/1000)
+}
 
 func median(values []float64) float64 {
 	slices.Sort(values)

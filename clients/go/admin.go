@@ -31,7 +31,7 @@ func call[Request, Response any](ctx context.Context, a *Admin, request Request,
 	method func(pb.AdminClient, context.Context, Request, ...grpc.CallOption) (Response, error)) (Response, error) {
 	var none Response
 	if ctx.Err() != nil {
-		return none, errorOf(context.Cause(ctx))
+		return none, contextError(ctx)
 	}
 	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc
@@ -45,7 +45,7 @@ func call[Request, Response any](ctx context.Context, a *Admin, request Request,
 	response, err := method(pb.NewAdminClient(l.cc), a.client.outgoing(ctx), request)
 	a.client.release(l, err)
 	if err != nil {
-		return none, errorOf(err)
+		return none, callError(ctx, err)
 	}
 	return response, nil
 }

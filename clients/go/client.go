@@ -106,11 +106,11 @@ func (c *Client) Connect(ctx context.Context) error {
 	}
 	if l.cc.GetState() != connectivity.Ready {
 		// A call on a failed channel says why it failed.
-		calling, cancel := context.WithCancel(ctx)
-		_, err = l.cc.NewStream(calling, &oneWay, methodRead, callOptions())
-		cancel()
+		var stream *openCall
+		if stream, err = c.open(ctx, l, &oneWay, methodRead); err == nil {
+			stream.cancel()
+		}
 	}
-	err = errorOf(err)
 	c.release(l, err)
 	return err
 }
@@ -218,7 +218,7 @@ func (c *Client) await(ctx context.Context, l *link) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			return errorOf(context.Cause(ctx))
+			return contextError(ctx)
 		}
 		c.retire(l) // the next attempt shall not go on with this one
 		return &Error{Code: codes.Unavailable, Reason: "CONNECT_TIMEOUT",
@@ -226,10 +226,14 @@ func (c *Client) await(ctx context.Context, l *link) error {
 	}
 }
 
-// release gives a channel back; err is how what it was used for ended.
+// release gives a channel back; err is how what it was used for ended. One that failed is not left
+// to connect by itself.
 func (c *Client) release(l *link, err error) {
 	c.adapt(l, err)
 	c.mu.Lock()
+	if l.cc != nil && l.cc.GetState() == connectivity.TransientFailure {
+		c.retireLocked(l)
+	}
 	l.users--
 	unused := l.retired && l.users == 0
 	c.mu.Unlock()

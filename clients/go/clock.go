@@ -31,6 +31,6 @@ func sleep(ctx context.Context, c clock, d time.Duration) error {
 	case <-timer:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return contextError(ctx)
 	}
 }

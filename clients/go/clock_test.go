@@ -2,6 +2,7 @@ package postroad
 
 import (
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -66,4 +67,47 @@ func (c *manualClock) advance(d time.Duration) {
 			delete(c.timers, timer)
 		}
 	}
+}
+
+// hastyClock does not wait: each timer is due at once, and the time is then what it asked for. It
+// remembers what was asked for, and stands still after so many.
+type hastyClock struct {
+	mu    sync.Mutex
+	now   time.Time
+	most  int
+	waits []time.Duration
+	full  chan struct{} // closed when there are so many
+}
+
+func newHastyClock(most int) *hastyClock {
+	return &hastyClock{now: time.Unix(1_700_000_000, 0), most: most, full: make(chan struct{})}
+}
+
+func (c *hastyClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *hastyClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waits) == c.most {
+		return nil, func() {}
+	}
+	c.now = c.now.Add(d)
+	c.waits = append(c.waits, d)
+	if len(c.waits) == c.most {
+		close(c.full)
+	}
+	timer := make(chan time.Time, 1)
+	timer <- c.now
+	return timer, func() {}
+}
+
+// asked gives the waits, which nothing adds to any more.
+func (c *hastyClock) asked(t *testing.T) []time.Duration {
+	t.Helper()
+	within(t, c.full, "the last of so many waits")
+	return c.waits
 }

@@ -145,6 +145,31 @@ func (e *Error) withReason(reason string) *Error {
 	return e
 }
 
+// contextError is why ctx, which has ended, did: an error that is ctx's and, if that has one of its
+// own, its cause.
+func contextError(ctx context.Context) error {
+	ended, cause := ctx.Err(), context.Cause(ctx)
+	if cause == error(ErrClosed) || cause == error(ErrStopped) {
+		return cause // ours
+	}
+	e := &Error{Code: codes.Canceled, Message: cause.Error(), cause: ended}
+	if errors.Is(ended, context.DeadlineExceeded) {
+		e.Code = codes.DeadlineExceeded
+	}
+	if cause != ended {
+		e.cause = errors.Join(ended, cause)
+	}
+	return e
+}
+
+// callError makes the error of a call with ctx one of this package.
+func callError(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	return errorOf(err)
+}
+
 // errorOf makes a gRPC error, or a context's, one of this package.
 func errorOf(err error) error {
 	if err == nil {
@@ -169,11 +194,11 @@ func fromStatus(err error) *Error {
 		return &Error{Code: codes.Unknown, Message: err.Error(), cause: err}
 	}
 	e := &Error{Code: s.Code(), Message: s.Message(), cause: err}
-	switch s.Code() {
-	case codes.Canceled:
-		e.cause = context.Canceled
-	case codes.DeadlineExceeded:
-		e.cause = context.DeadlineExceeded
+	switch {
+	case s.Code() == codes.DeadlineExceeded:
+		e.cause = context.DeadlineExceeded // gRPC may know it before the context does
+	case s.Code() == codes.Canceled && s.Message() == "grpc: the client connection is closing":
+		return ErrClosed
 	}
 	for _, detail := range s.Details() {
 		switch d := detail.(type) {

@@ -4,6 +4,7 @@ package postroad
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -94,25 +95,25 @@ func (r *reports) report(change StateChange) {
 	}
 }
 
-// session is one life of a stream: from an attempt to connect to its end. established says whether
-// it was up in between; err is why it ended, nil if it ended well.
-type session func(ctx context.Context) (established bool, err error)
+// session is one life of a stream: from an attempt to connect to its end. good says whether it was of
+// use in between, so that waits begin anew; err is why it ended, nil if it ended well.
+type session func(ctx context.Context) (good bool, err error)
 
 // reconnect runs session after session until one ends well or for good, the backoff gives up, or
-// ctx ends (its cause is then the error).
+// ctx ends (with its error then).
 func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) bool) error {
 	waits := newAttempts(p.client.opts.backoff, p.client.opts.clock)
 	for {
 		p.did(attempt, nil)
-		established, err := run(ctx)
+		good, err := run(ctx)
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return contextError(ctx)
 		}
 		if err == nil || isFinal(err) {
 			return err
 		}
 		p.did(lose, err)
-		if established {
+		if good {
 			waits.reset()
 		}
 		wait, more := waits.next()
@@ -126,7 +127,19 @@ func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) b
 	}
 }
 
+// steady says whether a session that was up since then, and ended with err, was of use: one that was
+// replaced by a newer one only if it lasted, since else two that take over from each other would
+// never wait for longer.
+func (p *part) steady(since time.Time, err error) bool {
+	lasted := p.client.opts.clock.Now().Sub(since)
+	return !errors.Is(err, ErrReplaced) || lasted >= p.client.opts.backoff.Max
+}
+
 func gaveUp(err error, after time.Duration) error {
-	e := &Error{Code: codeOf(err), Message: err.Error() + " (gave up after " + after.String() + ")", cause: err}
-	return e
+	message := err.Error()
+	var e *Error
+	if errors.As(err, &e) {
+		message = e.Message
+	}
+	return &Error{Code: codeOf(err), Message: message + " (gave up after " + after.String() + ")", cause: err}
 }

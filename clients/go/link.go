@@ -41,9 +41,10 @@ func (c *Client) dialOptions() []grpc.DialOption {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithUserAgent("postroad-go"),
-		// A failed channel is replaced: it shall not try again by itself.
+		// A failed channel is replaced, so that its own backoff does not matter; but gRPC lets an attempt
+		// to connect take at least as long as the wait after it.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 24 * time.Hour, Multiplier: 1, MaxDelay: 24 * time.Hour},
+			Backoff:           backoff.Config{BaseDelay: c.opts.connectTimeout, Multiplier: 1, MaxDelay: c.opts.connectTimeout},
 			MinConnectTimeout: c.opts.connectTimeout,
 		}),
 	}

@@ -33,7 +33,7 @@ func (p *Publisher) PostAndWait(ctx context.Context, wait time.Duration, events 
 		return Outcome{}, invalid("wait", "must be from 1 ms to 1 h, not %v", wait)
 	}
 	if ctx.Err() != nil {
-		return Outcome{}, errorOf(context.Cause(ctx))
+		return Outcome{}, contextError(ctx)
 	}
 	request, err := p.waitingRequest(ctx, wait, events)
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *Publisher) postOnce(ctx context.Context, request *pb.PostRequest) (*pb.
 	if p.ctx.Err() != nil && err != nil {
 		return nil, ErrStopped
 	}
-	return response, errorOf(err)
+	return response, callError(ctx, err)
 }
 
 // pause waits, but no longer than the publisher lives.
@@ -115,7 +115,7 @@ func (p *Publisher) pause(ctx context.Context, d time.Duration) error {
 	case <-timer:
 		return nil
 	case <-ctx.Done():
-		return errorOf(context.Cause(ctx))
+		return contextError(ctx)
 	case <-p.ctx.Done():
 		return ErrStopped
 	}

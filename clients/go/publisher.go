@@ -96,11 +96,8 @@ func (p *Publisher) Post(ctx context.Context, events ...Event) ([]Result, error)
 
 // waitEnded says why ctx ended the wait for what.
 func waitEnded(ctx context.Context, what string) error {
-	e, _ := errorOf(context.Cause(ctx)).(*Error)
-	if e == nil {
-		return context.Cause(ctx)
-	}
-	return &Error{Code: e.Code, Message: fmt.Sprintf("%s was not waited for: %v; it may still be done", what, context.Cause(ctx)), cause: context.Cause(ctx)}
+	ended := contextError(ctx)
+	return &Error{Code: codeOf(ended), Message: fmt.Sprintf("%s was not waited for: %v; it may still be done", what, context.Cause(ctx)), cause: ended}
 }
 
 // Publish takes an event and returns; it is sent with others. Publish waits only for room in the
@@ -199,7 +196,7 @@ func (p *Publisher) post(ctx context.Context, events []Event, a answer) error {
 // take waits for room and buffers an encoded call.
 func (p *Publisher) take(ctx context.Context, now time.Time, call postCall, bytes []byte) error {
 	if ctx.Err() != nil {
-		return errorOf(context.Cause(ctx))
+		return contextError(ctx)
 	}
 	p.qmu.Lock()
 	for !p.closing && !p.hasRoomLocked(call.events, len(bytes)) {
@@ -242,7 +239,7 @@ func (p *Publisher) waitLocked(ctx context.Context) error {
 	case <-settled:
 		return nil
 	case <-ctx.Done():
-		return errorOf(context.Cause(ctx))
+		return contextError(ctx)
 	}
 }
 
@@ -310,7 +307,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 	case <-p.done:
 	case <-ctx.Done():
 		if err == nil {
-			err = errorOf(context.Cause(ctx))
+			err = contextError(ctx)
 		}
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 )
 
@@ -95,9 +94,8 @@ func (p *Publisher) setSleeping(yes bool) {
 // minds the deadlines.
 type publishing struct {
 	*Publisher
-	ctx    context.Context
-	cancel context.CancelFunc
-	stream grpc.ClientStream
+	ctx    context.Context // the stream's
+	stream *openCall
 	// established is closed by the receiver when the server is heard of.
 	established chan struct{}
 	wake        chan struct{} // to run's goroutine: look at the deadlines and at overload
@@ -114,14 +112,13 @@ func (p *Publisher) session(last error) (established bool, err error) {
 		return false, err
 	}
 	defer func() { p.client.release(l, err) }()
-	ctx, cancel := context.WithCancel(p.client.outgoing(p.ctx))
-	defer cancel()
-	stream, err := l.cc.NewStream(ctx, &twoWays, methodPostStream, callOptions())
+	stream, err := p.client.open(p.ctx, l, &twoWays, methodPostStream)
 	if err != nil {
-		return false, errorOf(err)
+		return false, err
 	}
+	defer stream.cancel()
 	s := &publishing{
-		Publisher: p, ctx: ctx, cancel: cancel, stream: stream,
+		Publisher: p, ctx: stream.ctx, stream: stream,
 		established: make(chan struct{}), wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	var sender sync.WaitGroup
@@ -132,7 +129,7 @@ func (p *Publisher) session(last error) (established bool, err error) {
 	}()
 	go s.receive()
 	s.mind(last)
-	cancel()
+	stream.cancel()
 	<-s.ended
 	sender.Wait()
 	select {
@@ -193,21 +190,19 @@ func (s *publishing) waitToSend(lingers, now time.Time) {
 // receive answers batches as their replies come.
 func (s *publishing) receive() {
 	defer close(s.ended)
-	if _, err := s.stream.Header(); err != nil {
-		s.err = s.streamEnd()
-		return
+	if s.stream.takenUp() {
+		close(s.established)
+		s.did(establish, nil)
+		s.qmu.Lock()
+		s.stats.Connects++
+		s.qmu.Unlock()
 	}
-	close(s.established)
-	s.did(establish, nil)
-	s.qmu.Lock()
-	s.stats.Connects++
-	s.qmu.Unlock()
 	var parser replyParser
 	for {
 		var message []byte
 		if err := s.stream.RecvMsg(&message); err != nil {
 			if !errors.Is(err, io.EOF) {
-				s.err = errorOf(err)
+				s.err = s.stream.failure(err)
 			}
 			return
 		}
@@ -216,16 +211,6 @@ func (s *publishing) receive() {
 			return
 		}
 	}
-}
-
-// streamEnd is why a stream without headers ended.
-func (s *publishing) streamEnd() error {
-	var message []byte
-	err := s.stream.RecvMsg(&message)
-	if err == nil || errors.Is(err, io.EOF) {
-		return nil
-	}
-	return errorOf(err)
 }
 
 func (s *publishing) answer(parser *replyParser, message []byte) error {

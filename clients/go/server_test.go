@@ -20,6 +20,7 @@ import (
 // scripted is a server that does what a test says.
 type scripted struct {
 	pb.UnimplementedPostroadServer
+	silent     bool // no headers before the script's
 	post       func(context.Context, *pb.PostRequest) (*pb.PostResponse, error)
 	postStream func(pb.Postroad_PostStreamServer) error
 	read       func(*pb.ReadRequest, pb.Postroad_ReadServer) error
@@ -31,20 +32,33 @@ func (s *scripted) Post(ctx context.Context, r *pb.PostRequest) (*pb.PostRespons
 }
 
 func (s *scripted) PostStream(stream pb.Postroad_PostStreamServer) error {
-	if err := stream.SendHeader(nil); err != nil {
+	if err := s.begin(stream); err != nil {
 		return err
 	}
 	return s.postStream(stream)
 }
 
 func (s *scripted) Read(r *pb.ReadRequest, stream pb.Postroad_ReadServer) error {
-	if err := stream.SendHeader(nil); err != nil {
+	if err := s.begin(stream); err != nil {
 		return err
 	}
 	return s.read(r, stream)
 }
 
-func (s *scripted) Subscribe(stream pb.Postroad_SubscribeServer) error { return s.subscribe(stream) }
+// begin takes a call up, as the real server does at once.
+func (s *scripted) begin(stream grpc.ServerStream) error {
+	if s.silent {
+		return nil
+	}
+	return stream.SendHeader(nil)
+}
+
+func (s *scripted) Subscribe(stream pb.Postroad_SubscribeServer) error {
+	if err := s.begin(stream); err != nil {
+		return err
+	}
+	return s.subscribe(stream)
+}
 
 // dialScripted starts the server and gives a client of it; both end with the test.
 func dialScripted(t *testing.T, s *scripted, opts ...Option) *Client {

@@ -181,7 +181,7 @@ func (s *Stream) Close(ctx context.Context) error {
 			abandon := s.abandon
 			s.smu.Unlock()
 			abandon(ErrClosed)
-			return errorOf(context.Cause(ctx))
+			return contextError(ctx)
 		}
 	}
 	s.client.unregister(s)
@@ -190,11 +190,11 @@ func (s *Stream) Close(ctx context.Context) error {
 
 // visitor is who gets what a stream reads.
 type visitor struct {
-	event  func(context.Context, *Message) error
-	notice func(Notice) bool // false: the loop was left
-	retry  bool
-	ctx    context.Context // the handler's
-	failed bool            // the last error is event's
+	event   func(context.Context, *Message) error
+	notice  func(Notice) bool // false: the loop was left
+	retry   bool
+	ctx     context.Context // the handler's
+	failure error           // the last session ended by it, which is event's
 }
 
 // run reads until ctx ends, the stream is closed, or there is an error for good.
@@ -211,7 +211,9 @@ func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 	defer func() { // also when the loop over Events panics
 		s.keep(s.Cursor()) // and not the events around it
 		s.save(context.WithoutCancel(ctx), reader, true)
-		if !v.failed && errors.Is(err, ErrClosed) {
+		if v.failure != nil && !v.retry {
+			err = v.failure // whatever else ended meanwhile
+		} else if errors.Is(err, ErrClosed) {
 			err = nil
 		}
 		why := err
@@ -229,7 +231,7 @@ func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 // begin takes the one place there is for a run. finish gives it back.
 func (s *Stream) begin(ctx context.Context, v *visitor) (running context.Context, finish func(), err error) {
 	if ctx.Err() != nil {
-		return nil, nil, errorOf(context.Cause(ctx))
+		return nil, nil, contextError(ctx)
 	}
 	s.smu.Lock()
 	defer s.smu.Unlock()
@@ -256,7 +258,7 @@ func (s *Stream) begin(ctx context.Context, v *visitor) (running context.Context
 
 func (s *Stream) isFinal(v *visitor, err error) bool {
 	switch {
-	case v.failed:
+	case v.failure != nil:
 		return !v.retry
 	case errors.Is(err, errLeft):
 		return true

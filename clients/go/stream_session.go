@@ -23,50 +23,69 @@ type streamReader struct {
 	book    *cursorBook
 }
 
-// session is one Read call.
-func (r *streamReader) session(ctx context.Context) (established bool, err error) {
-	r.failed = false
+// session is one Read call. It was of use if it was up; if the handler failed only if that had
+// handled an event before.
+func (r *streamReader) session(ctx context.Context) (good bool, err error) {
+	r.failure = nil
+	before := r.Cursor()
+	var since time.Time
+	err = r.read(ctx, &since)
+	switch {
+	case since.IsZero():
+		return false, err
+	case r.failure != nil:
+		return r.Cursor() != before, err
+	}
+	return r.steady(since, err), err
+}
+
+// read sets since when the server has taken the call up.
+func (r *streamReader) read(ctx context.Context, since *time.Time) error {
 	l, err := r.client.acquire(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() { r.client.release(l, err) }()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := l.cc.NewStream(r.client.outgoing(ctx), &oneWay, methodRead, callOptions())
+	err = r.readOver(ctx, l, since)
+	r.client.release(l, err)
+	return err
+}
+
+func (r *streamReader) readOver(ctx context.Context, l *link, since *time.Time) error {
+	stream, err := r.client.open(ctx, l, &oneWay, methodRead)
 	if err != nil {
-		return false, errorOf(err)
+		return err
 	}
+	defer stream.cancel()
 	request, err := r.request()
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := stream.SendMsg(request); err != nil && !errors.Is(err, io.EOF) {
-		return false, errorOf(err)
+		return stream.failure(err)
 	}
 	if err := stream.CloseSend(); err != nil {
-		return false, errorOf(err)
+		return stream.failure(err)
 	}
-	if _, err := stream.Header(); err == nil { // else receiving says why
-		established = true
+	if stream.takenUp() { // else receiving says why
+		*since = r.client.opts.clock.Now()
 		r.did(establish, nil)
 	}
 	r.book = &cursorBook{before: r.Cursor()}
 	for {
 		var message []byte
 		if err := stream.RecvMsg(&message); err != nil {
-			return established, r.ended(err)
+			return r.ended(stream, err)
 		}
-		if err := r.handle(ctx, message); err != nil {
-			return established, err
+		if err := r.handle(stream.ctx, message); err != nil {
+			return err
 		}
 		r.save(ctx, r, false)
 	}
 }
 
-func (r *streamReader) ended(err error) error {
+func (r *streamReader) ended(stream *openCall, err error) error {
 	if !errors.Is(err, io.EOF) {
-		return errorOf(err)
+		return stream.failure(err)
 	}
 	if r.opts.request.StopAtEnd {
 		return nil
@@ -126,7 +145,9 @@ func (r *streamReader) handleAll(ctx context.Context, response *readResponse) er
 				return err
 			}
 			if err := r.event(r.visitor.ctx, &messages[i]); err != nil {
-				r.failed = !errors.Is(err, errLeft)
+				if err != errLeft {
+					r.failure = err
+				}
 				return err
 			}
 			r.handled.Store(&messages[i])
@@ -143,5 +164,8 @@ func (r *streamReader) stopped(ctx context.Context) error {
 	if r.Stream.ctx.Err() != nil {
 		return ErrClosed
 	}
-	return context.Cause(ctx)
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	return nil
 }

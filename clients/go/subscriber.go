@@ -121,7 +121,7 @@ func (s *Subscriber) Run(ctx context.Context) error {
 // begin takes the one place there is for a run. finish gives it back.
 func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finish func(), err error) {
 	if ctx.Err() != nil {
-		return nil, nil, errorOf(context.Cause(ctx))
+		return nil, nil, contextError(ctx)
 	}
 	s.qmu.Lock()
 	defer s.qmu.Unlock()
@@ -232,7 +232,7 @@ func (s *Subscriber) Close(ctx context.Context) error {
 		case <-running:
 		case <-ctx.Done():
 			abandon()
-			return errorOf(context.Cause(ctx))
+			return contextError(ctx)
 		}
 	}
 	s.client.unregister(s)

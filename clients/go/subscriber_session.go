@@ -8,7 +8,6 @@ import (
 	"io"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -18,7 +17,7 @@ import (
 // subscribing is one Subscribe call. One goroutine receives, one sends, and Run's waits for the end.
 type subscribing struct {
 	sub    *Subscriber
-	stream grpc.ClientStream
+	stream *openCall
 	wake   chan struct{} // to the sender
 	sent   chan struct{} // closed when the sender has returned
 	ended  chan struct{} // closed when the receiver has returned
@@ -26,6 +25,7 @@ type subscribing struct {
 
 	// With sub.qmu.
 	joined    bool
+	joinedAt  time.Time
 	over      bool // what was delivered over it comes again
 	flushing  bool // nothing lingers, and then the sender ends
 	pending   settlements
@@ -37,7 +37,7 @@ type subscribing struct {
 }
 
 // connect is one session: joins, and serves until the stream or ctx ends.
-func (s *Subscriber) connect(ctx context.Context) (established bool, err error) {
+func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
 	join, err := s.join()
 	if err != nil {
 		return false, err
@@ -48,15 +48,16 @@ func (s *Subscriber) connect(ctx context.Context) (established bool, err error) 
 	}
 	defer func() { s.client.release(l, err) }()
 	// The stream outlives ctx: what handlers settled is still sent.
-	calling, cancel := context.WithCancel(s.client.outgoing(context.WithoutCancel(ctx)))
+	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	unhook := context.AfterFunc(ctx, cancel)
-	stream, err := l.cc.NewStream(calling, &twoWays, methodSubscribe, callOptions())
+	stream, err := s.client.open(calling, l, &twoWays, methodSubscribe)
 	if err != nil {
-		return false, errorOf(err)
+		return false, err
 	}
+	defer stream.cancel()
 	if err := stream.SendMsg(join); err != nil && !errors.Is(err, io.EOF) {
-		return false, errorOf(err)
+		return false, stream.failure(err)
 	}
 	unhook()
 	t := &subscribing{
@@ -64,7 +65,7 @@ func (s *Subscriber) connect(ctx context.Context) (established bool, err error) 
 		wake: make(chan struct{}, 1), sent: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go t.receive()
-	go t.send(calling)
+	go t.send(stream.ctx)
 	select {
 	case <-t.ended:
 	case <-ctx.Done():
@@ -75,7 +76,7 @@ func (s *Subscriber) connect(ctx context.Context) (established bool, err error) 
 	<-t.sent
 	s.qmu.Lock()
 	defer s.qmu.Unlock()
-	return t.joined, t.err
+	return t.joined && s.steady(t.joinedAt, t.err), t.err
 }
 
 // finish lets handlers end, sends what they settled, and leaves; at the latest when the time for it
@@ -234,6 +235,7 @@ func (t *subscribing) creditLocked(events int) {
 // receive takes what comes down.
 func (t *subscribing) receive() {
 	defer close(t.ended)
+	t.stream.takenUp()
 	for t.err == nil {
 		var message []byte
 		err := t.stream.RecvMsg(&message)
@@ -241,7 +243,7 @@ func (t *subscribing) receive() {
 		case errors.Is(err, io.EOF):
 			t.err = &Error{Code: codes.Unavailable, Message: "the server ended the stream"}
 		case err != nil:
-			t.err = errorOf(err)
+			t.err = t.stream.failure(err)
 		default:
 			// Reading goes on whatever the handlers do: credit bounds what can come.
 			t.err = t.take(message)
@@ -262,7 +264,7 @@ func (t *subscribing) take(message []byte) error {
 		switch f.number {
 		case 1:
 			t.sub.qmu.Lock()
-			t.joined = true
+			t.joined, t.joinedAt = true, t.sub.client.opts.clock.Now()
 			t.sub.stats.Connects++
 			t.sub.qmu.Unlock()
 			t.sub.did(establish, nil)

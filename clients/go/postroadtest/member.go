@@ -26,6 +26,9 @@ type member struct {
 const batchEvents = 100
 
 func (s service) Subscribe(stream pb.Postroad_SubscribeServer) error {
+	if err := stream.SendHeader(nil); err != nil { // clients wait for it
+		return err
+	}
 	first, err := stream.Recv()
 	if err != nil {
 		return err

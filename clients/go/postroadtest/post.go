@@ -29,6 +29,9 @@ func (s service) Post(ctx context.Context, request *pb.PostRequest) (*pb.PostRes
 }
 
 func (s service) PostStream(stream pb.Postroad_PostStreamServer) error {
+	if err := stream.SendHeader(nil); err != nil { // clients wait for it
+		return err
+	}
 	for {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {

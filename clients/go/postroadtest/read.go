@@ -25,6 +25,9 @@ type reader struct {
 }
 
 func (s service) Read(request *pb.ReadRequest, stream pb.Postroad_ReadServer) error {
+	if err := stream.SendHeader(nil); err != nil { // clients wait for it
+		return err
+	}
 	if f := checkRead(request); f != nil {
 		return f
 	}

@@ -147,6 +147,16 @@ func (c *Client) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// checkOpen says whether parts can still be made.
+func (c *Client) checkOpen() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return ErrClosed
+	}
+	return nil
+}
+
 // register adds a part; ErrClosed if the client is closed.
 func (c *Client) register(p closer) error {
 	c.mu.Lock()

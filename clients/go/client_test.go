@@ -295,3 +295,12 @@ func TestKeepaliveAdaptsToTheServer(t *testing.T) {
 		t.Errorf("one connection told by two calls: %v after %v", c.keepalive, before)
 	}
 }
+
+func TestNilOptionsAreNone(t *testing.T) {
+	c := dialTest(t, "127.0.0.1:1", nil)
+	newTestPublisher(t, c, nil)
+	newTestStream(t, c, nil)
+	if _, err := c.Subscriber("billing", func(context.Context, *Delivery) error { return nil }, nil); err != nil {
+		t.Error(err)
+	}
+}

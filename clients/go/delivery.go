@@ -100,7 +100,9 @@ func (d *Delivery) Extend(by time.Duration) error {
 }
 
 // Defer takes it out of its handler's hands: what the handler returns no longer settles it. Settle it
-// before its ack deadline, or it comes again; until then it counts as unsettled (WithMaxUnsettled).
+// before its ack deadline, or the server gives it to a member again; here it counts as unsettled
+// (WithMaxUnsettled) until it is settled or the connection ends: one that is forgotten takes its place
+// for good.
 func (d *Delivery) Defer() { d.state.CompareAndSwap(unsettled, deferred) }
 
 func (d *Delivery) settle(k kind, fill func(*settlements)) error {

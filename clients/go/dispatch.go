@@ -6,6 +6,7 @@ package postroad
 // key that another worker is at, which wait for it. Pure state; the subscriber guards it.
 type dispatcher struct {
 	ordered bool // keys matter: more than one worker
+	held    int  // not handed out yet
 
 	ready   fifo
 	resumed fifo             // their key is theirs already
@@ -17,10 +18,21 @@ func newDispatcher(ordered bool) *dispatcher {
 	return &dispatcher{ordered: ordered, busy: map[string]*fifo{}}
 }
 
-func (q *dispatcher) add(d *Delivery) { q.ready.push(d) }
+func (q *dispatcher) add(d *Delivery) {
+	q.ready.push(d)
+	q.held++
+}
 
 // next gives what may be handled now; nil if nothing may. done must follow.
 func (q *dispatcher) next() *Delivery {
+	d := q.pick()
+	if d != nil {
+		q.held--
+	}
+	return d
+}
+
+func (q *dispatcher) pick() *Delivery {
 	if d := q.resumed.pop(); d != nil {
 		return d
 	}
@@ -59,8 +71,10 @@ func (q *dispatcher) done(d *Delivery) bool {
 	return false
 }
 
-// drop forgets all that was not handed out. Keys that are being handled stay so.
-func (q *dispatcher) drop() {
+// drop forgets all that was not handed out, and says how many. Keys that are being handled stay so.
+func (q *dispatcher) drop() int {
+	dropped := q.held
+	q.held = 0
 	q.ready = fifo{}
 	for d := q.resumed.pop(); d != nil; d = q.resumed.pop() {
 		delete(q.busy, d.Key)
@@ -68,6 +82,7 @@ func (q *dispatcher) drop() {
 	for key := range q.busy {
 		q.busy[key] = nil
 	}
+	return dropped
 }
 
 func (q *dispatcher) fresh() *fifo {

@@ -64,19 +64,37 @@ func (r *reports) add(change StateChange) {
 
 func (r *reports) tell() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.telling {
+		r.mu.Unlock()
 		return
 	}
 	r.telling = true
-	for len(r.waiting) > 0 {
-		change := r.waiting[0]
-		r.waiting = r.waiting[1:]
-		r.mu.Unlock()
+	r.mu.Unlock()
+	told := false
+	defer func() {
+		if !told { // the callback panicked: the program's affair, which may survive it
+			r.mu.Lock()
+			r.telling = false
+			r.mu.Unlock()
+		}
+	}()
+	for change, more := r.next(); more; change, more = r.next() {
 		r.report(change)
-		r.mu.Lock()
 	}
-	r.telling = false
+	told = true
+}
+
+// next takes a change to tell; without one nobody is telling any more.
+func (r *reports) next() (StateChange, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 {
+		r.telling = false
+		return StateChange{}, false
+	}
+	change := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	return change, true
 }
 
 func (r *reports) report(change StateChange) {

@@ -54,7 +54,9 @@ func (c *Client) Publisher(opts ...PublisherOption) (*Publisher, error) {
 		maxEvents: 1_000_000,
 	}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -311,6 +313,5 @@ func (p *Publisher) Close(ctx context.Context) error {
 		}
 		return err
 	}
-	p.client.unregister(p)
 	return err
 }

@@ -42,6 +42,7 @@ func (p *Publisher) run() {
 	}
 	p.failAll(ErrStopped)
 	p.did(end, nil)
+	p.client.unregister(p)
 }
 
 // waitForWork is false once the publisher is stopped.

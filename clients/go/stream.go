@@ -63,7 +63,9 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 	s := &Stream{part: newPart(c, "stream "+topics[0])}
 	s.opts.request.Topics = append([]string(nil), topics...)
 	for _, opt := range opts {
-		opt.applyStream(&s.opts)
+		if opt != nil {
+			opt.applyStream(&s.opts)
+		}
 	}
 	if s.opts.err != nil {
 		return nil, s.opts.err
@@ -73,8 +75,7 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 	}
 	s.opts.request.ClientId = s.opts.clientID
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	if err := c.register(s); err != nil {
-		s.cancel(ErrClosed)
+	if err := c.checkOpen(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -166,26 +167,21 @@ func (s *Stream) Stop() { s.cancel(ErrClosed) }
 // the handler's context ends, too. Not from the handler: see Stop. Later calls wait, too, and then do
 // nothing. Errors: ctx's.
 func (s *Stream) Close(ctx context.Context) error {
-	s.smu.Lock()
-	running := s.running
-	s.smu.Unlock()
-	if running != nil {
-		s.did(drain, nil)
-	}
 	s.cancel(ErrClosed)
-	if running != nil {
-		select {
-		case <-running:
-		case <-ctx.Done():
-			s.smu.Lock()
-			abandon := s.abandon
-			s.smu.Unlock()
-			abandon(ErrClosed)
-			return contextError(ctx)
-		}
+	s.smu.Lock()
+	running, abandon := s.running, s.abandon
+	s.smu.Unlock()
+	if running == nil {
+		return nil
 	}
-	s.client.unregister(s)
-	return nil
+	s.did(drain, nil)
+	select {
+	case <-running:
+		return nil
+	case <-ctx.Done():
+		abandon(ErrClosed)
+		return contextError(ctx)
+	}
 }
 
 // visitor is who gets what a stream reads.
@@ -241,6 +237,9 @@ func (s *Stream) begin(ctx context.Context, v *visitor) (running context.Context
 	if s.running != nil {
 		return nil, nil, ErrBusy
 	}
+	if err := s.client.register(s); err != nil {
+		return nil, nil, err
+	}
 	s.running = make(chan struct{})
 	v.ctx, s.abandon = context.WithCancelCause(ctx)
 	running, cancel := context.WithCancelCause(v.ctx)
@@ -253,6 +252,7 @@ func (s *Stream) begin(ctx context.Context, v *visitor) (running context.Context
 		s.abandon(nil)
 		close(s.running)
 		s.running = nil
+		s.client.unregister(s)
 	}, nil
 }
 

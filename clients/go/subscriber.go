@@ -19,7 +19,7 @@ import (
 type SubscriberStats struct {
 	Delivered, Handled uint64 // events received, and handlers that returned
 	Acked, Nacked      uint64 // settlements made; a reply is an ack, a termination a nack
-	Lost               uint64 // settlements whose connection was gone before they were sent
+	Lost               uint64 // settlements whose connection was gone before they were sent; CommitAuto: events not handled
 	Connects           uint64 // joins that succeeded
 }
 
@@ -34,11 +34,14 @@ type Subscriber struct {
 	cancel       context.CancelCauseFunc
 
 	qmu       sync.Mutex // for all that follows
-	work      sync.Cond  // there is something to handle, or stopping
+	work      sync.Cond  // there is something to handle, or halted
 	queue     *dispatcher
-	stopping  bool          // no more is handled
+	current   *subscribing  // the last call; nil: none yet
+	stopping  bool          // nothing more is asked for, nor handled (but with CommitAuto what is here)
+	halted    bool          // nothing is handled any more
 	handling  int           // handlers that run
-	idle      chan struct{} // closed when stopping and no handler runs
+	quiet     chan struct{} // closed when nothing is handled nor to be; nil: nobody waits
+	runs      uint64
 	running   chan struct{} // closed when the run is over; nil: none
 	abandoned chan struct{} // closed when Close has waited long enough
 	abandon   func()
@@ -60,7 +63,9 @@ func (c *Client) Subscriber(subscription string, handler Handler, opts ...Subscr
 		settleBatch: 1000, settleLinger: time.Millisecond, drainTimeout: 5 * time.Second,
 	}
 	for _, opt := range opts {
-		opt.applySubscriber(&o)
+		if opt != nil {
+			opt.applySubscriber(&o)
+		}
 	}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -71,8 +76,7 @@ func (c *Client) Subscriber(subscription string, handler Handler, opts ...Subscr
 	}
 	s.work.L = &s.qmu
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	if err := c.register(s); err != nil {
-		s.cancel(ErrClosed)
+	if err := c.checkOpen(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -90,17 +94,14 @@ func (s *Subscriber) Run(ctx context.Context) error {
 	defer finish()
 	var workers sync.WaitGroup
 	for range s.opts.concurrency {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			s.handle(handlers)
-		}()
+		worker{Subscriber: s, ctx: handlers, run: s.runs, others: &workers}.start()
 	}
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 	err = s.reconnect(running, s.connect, s.isFinal)
 	late := s.drain(running)
+	s.halt()
 	if late == nil {
 		workers.Wait()
 	}
@@ -131,9 +132,14 @@ func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finis
 	if s.running != nil || s.handling > 0 {
 		return nil, nil, ErrBusy
 	}
-	s.stopping, s.late = false, nil
-	s.running, s.idle, s.abandoned = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	handlers, cancel := context.WithCancelCause(ctx)
+	if err := s.client.register(s); err != nil {
+		return nil, nil, err
+	}
+	s.runs++
+	s.stopping, s.halted, s.late = false, false, nil
+	s.running, s.abandoned = make(chan struct{}), make(chan struct{})
+	// They outlive ctx, as long as the run waits for them.
+	handlers, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var once sync.Once
 	abandoned := s.abandoned
 	s.abandon = func() {
@@ -148,6 +154,9 @@ func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finis
 		defer s.qmu.Unlock()
 		close(s.running)
 		s.running = nil
+		if s.handling == 0 {
+			s.client.unregister(s)
+		}
 	}, nil
 }
 
@@ -163,7 +172,7 @@ func (s *Subscriber) drain(running context.Context) error {
 	s.did(drain, nil)
 	s.qmu.Lock()
 	s.stopLocked()
-	idle, abandoned, late := s.idle, s.abandoned, s.late
+	quiet, abandoned, late := s.quietLocked(), s.abandoned, s.late
 	s.qmu.Unlock()
 	if late != nil {
 		return late
@@ -171,7 +180,7 @@ func (s *Subscriber) drain(running context.Context) error {
 	limit, stop := s.drainLimit(running)
 	defer stop()
 	select {
-	case <-idle:
+	case <-quiet:
 		return nil
 	case <-abandoned:
 	case <-limit:
@@ -190,13 +199,41 @@ func (s *Subscriber) drainLimit(running context.Context) (<-chan time.Time, func
 	return s.client.opts.clock.NewTimer(s.opts.drainTimeout)
 }
 
-func (s *Subscriber) tellIdleLocked() {
-	if s.stopping && s.handling == 0 {
-		select {
-		case <-s.idle:
-		default:
-			close(s.idle)
-		}
+// isQuietLocked: nothing is handled, and nothing is to be.
+func (s *Subscriber) isQuietLocked() bool { return s.handling+s.queue.held == 0 }
+
+// quietLocked is closed when that is so.
+func (s *Subscriber) quietLocked() <-chan struct{} {
+	if s.quiet == nil {
+		s.quiet = make(chan struct{})
+	}
+	quiet := s.quiet
+	s.tellQuietLocked()
+	return quiet
+}
+
+func (s *Subscriber) tellQuietLocked() {
+	if s.quiet != nil && s.isQuietLocked() {
+		close(s.quiet)
+		s.quiet = nil
+	}
+}
+
+// halt ends the workers. With CommitAuto the server counts what is still here as handled.
+func (s *Subscriber) halt() {
+	s.qmu.Lock()
+	s.halted = true
+	left := s.queue.drop()
+	if s.opts.mode == CommitAuto {
+		s.stats.Lost += uint64(left)
+	} else {
+		left = 0
+	}
+	s.work.Broadcast()
+	s.tellQuietLocked()
+	s.qmu.Unlock()
+	if left > 0 {
+		s.log.Error("postroad: events that the server may count as settled were not handled in time", "events", left)
 	}
 }
 
@@ -208,25 +245,28 @@ func (s *Subscriber) Stop() {
 	s.stopLocked()
 }
 
-// stopLocked has no more handled.
+// stopLocked has no more handled; but with CommitAuto, what is here: the server counts it as settled.
 func (s *Subscriber) stopLocked() {
 	if s.stopping || s.running == nil {
 		return
 	}
 	s.stopping = true
-	s.queue.drop()
-	s.work.Broadcast()
-	s.tellIdleLocked()
+	if s.opts.mode != CommitAuto {
+		s.halted = true
+		s.queue.drop()
+		s.work.Broadcast()
+	}
+	s.tellQuietLocked()
 }
 
 // Close ends Run and waits for it: for the handlers that run, and for what they settled to be sent,
 // until ctx ends; then the handlers' context ends, too. Not from a handler: see Stop. Later calls
 // wait, too, and then do nothing. Errors: ctx's.
 func (s *Subscriber) Close(ctx context.Context) error {
+	s.Stop()
 	s.qmu.Lock()
 	running, abandon := s.running, s.abandon
 	s.qmu.Unlock()
-	s.Stop()
 	if running != nil {
 		select {
 		case <-running:
@@ -235,8 +275,21 @@ func (s *Subscriber) Close(ctx context.Context) error {
 			return contextError(ctx)
 		}
 	}
-	s.client.unregister(s)
-	return nil
+	// A run, or an earlier Close, may not have waited for the last handlers.
+	s.qmu.Lock()
+	quiet := s.quietLocked()
+	s.qmu.Unlock()
+	select {
+	case <-quiet:
+		return nil
+	default:
+	}
+	select {
+	case <-quiet:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
 }
 
 // Stats gives the counts so far.
@@ -246,100 +299,12 @@ func (s *Subscriber) Stats() SubscriberStats {
 	return s.stats
 }
 
-// handle is one worker.
-func (s *Subscriber) handle(ctx context.Context) {
-	s.qmu.Lock()
-	defer s.qmu.Unlock()
-	for {
-		if s.stopping {
-			return
-		}
-		d := s.queue.next()
-		if d == nil {
-			s.work.Wait()
-			continue
-		}
-		s.handling++
-		s.qmu.Unlock()
-		err := s.call(ctx, d)
-		s.qmu.Lock()
-		s.handling--
-		s.stats.Handled++
-		s.concludeLocked(d, err)
-		if s.queue.done(d) {
-			s.work.Signal()
-		}
-		s.tellIdleLocked()
-	}
-}
-
-// call calls the handler, and reports its error.
-func (s *Subscriber) call(ctx context.Context, d *Delivery) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = newPanic(value)
-		}
-		if err != nil {
-			s.report(d, err)
-		}
-	}()
-	return s.handler(s.client.traced(ctx, d.Headers), d)
-}
-
-func (s *Subscriber) report(d *Delivery, err error) {
-	if s.opts.onHandlerError != nil {
-		s.opts.onHandlerError(d, err)
-		return
-	}
-	attrs := []any{"topic", d.Topic, "offset", d.Offset, "attempt", d.Attempt, "error", err}
-	var panicked *PanicError
-	if errors.As(err, &panicked) {
-		attrs = append(attrs, "stack", string(panicked.Stack))
-	}
-	s.log.Error("postroad: the handler failed", attrs...)
-}
-
-// concludeLocked settles as the handler's error says, unless that was done already.
-func (s *Subscriber) concludeLocked(d *Delivery, err error) {
-	open := d.state.CompareAndSwap(unsettled, settled)
-	session := d.source.session
-	if s.opts.mode == CommitAuto {
-		session.creditLocked(1)
-		return
-	}
-	into := &session.pending
-	if s.opts.mode == CommitBatch {
-		d.source.left--
-		into = &d.source.whole
-	}
-	switch {
-	case !open:
-	case session.over:
-		s.stats.Lost++
-	case err == nil:
-		s.stats.Acked++
-		into.ack(d.id)
-	default:
-		s.stats.Nacked++
-		into.nack(d.id, err.Error(), s.opts.nackDelay)
-	}
-	if s.opts.mode != CommitBatch {
-		if open && !session.over {
-			session.creditLocked(1)
-		}
-		return
-	}
-	if session.partial = d.source; d.source.left == 0 {
-		session.settleWholeLocked(d.source)
-	}
-}
-
-// join gives the first message.
-func (s *Subscriber) join() ([]byte, error) {
+// joinLocked gives the first message. What was kept (CommitAuto) has its part of the credit.
+func (s *Subscriber) joinLocked() ([]byte, error) {
 	join := &pb.Join{
 		Subscription: s.subscription,
 		ClientId:     s.opts.clientID,
-		Credit:       uint32(s.opts.maxUnsettled),
+		Credit:       uint32(max(0, s.opts.maxUnsettled-s.keptLocked())),
 		CommitMode:   pb.CommitMode(s.opts.mode),
 	}
 	if s.opts.create != nil {
@@ -353,4 +318,12 @@ func (s *Subscriber) join() ([]byte, error) {
 		return nil, invalid("subscription", "%v", err)
 	}
 	return b, nil
+}
+
+// keptLocked is how many events of earlier calls are still here.
+func (s *Subscriber) keptLocked() int {
+	if s.opts.mode != CommitAuto {
+		return 0
+	}
+	return s.handling + s.queue.held
 }

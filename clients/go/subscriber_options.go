@@ -15,14 +15,19 @@ const (
 	CommitMessage CommitMode = iota
 	// CommitBatch: the events of one batch from the server are settled together, after its last.
 	CommitBatch
-	// CommitAuto: the server settles what it delivered, on an interval. At most once per crash of the
-	// client: only for those who can lose.
+	// CommitAuto: the server settles what it delivered, on an interval, whether it was handled or not.
+	// What has come is handled all the same after a lost connection, and before Run ends after Stop,
+	// Close or its context's end, in the time there is for that; what is left is logged and counted
+	// (SubscriberStats.Lost). So events are lost by a crash of the program, or where that time is too
+	// short: up to WithMaxUnsettled; and may come twice where a connection is lost. What the handler
+	// returns is only reported.
 	CommitAuto
 )
 
 // Handler handles a delivery. nil acks it, an error or a panic nacks it with its text as the reason;
-// unless the handler settled or deferred it. The context ends with Run's, or when Close has waited
-// long enough.
+// unless the handler settled or deferred it. Its context ends when the run has ended and has waited long
+// enough for it (WithDrainTimeout; Close's context): an error that is the context's then is no failure;
+// nothing is settled, so that another member gets the event at once.
 type Handler func(ctx context.Context, d *Delivery) error
 
 // SubscriberOption is a setting of Client.Subscriber.

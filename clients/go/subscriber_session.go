@@ -27,6 +27,7 @@ type subscribing struct {
 	joined    bool
 	joinedAt  time.Time
 	over      bool // what was delivered over it comes again
+	gone      bool // the sender: nothing more is sent
 	flushing  bool // nothing lingers, and then the sender ends
 	pending   settlements
 	since     time.Time   // when the first of pending came
@@ -38,10 +39,6 @@ type subscribing struct {
 
 // connect is one session: joins, and serves until the stream or ctx ends.
 func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
-	join, err := s.join()
-	if err != nil {
-		return false, err
-	}
 	l, err := s.client.acquire(ctx)
 	if err != nil {
 		return false, err
@@ -56,14 +53,21 @@ func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
 		return false, err
 	}
 	defer stream.cancel()
-	if err := stream.SendMsg(join); err != nil && !errors.Is(err, io.EOF) {
-		return false, stream.failure(err)
-	}
-	unhook()
 	t := &subscribing{
 		sub: s, stream: stream,
 		wake: make(chan struct{}, 1), sent: make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.qmu.Lock()
+	s.current = t // gets the credit for what is handled from now on
+	join, err := s.joinLocked()
+	s.qmu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	if err := stream.SendMsg(join); err != nil && !errors.Is(err, io.EOF) {
+		return false, stream.failure(err)
+	}
+	unhook()
 	go t.receive()
 	go t.send(stream.ctx)
 	select {
@@ -122,6 +126,7 @@ func (t *subscribing) send(ctx context.Context) {
 		t.sub.qmu.Lock()
 		message := t.takeLocked(now)
 		flushed := message == nil && t.flushing
+		t.gone = flushed
 		var linger time.Duration
 		if t.pending.len() > 0 {
 			linger = t.since.Add(t.sub.opts.settleLinger).Sub(now)
@@ -183,11 +188,14 @@ func (t *subscribing) poke() {
 	}
 }
 
+// lostLocked says that settlements come too late.
+func (t *subscribing) lostLocked() bool { return t.over || t.gone }
+
 // settle takes a settlement from a Delivery's method.
 func (t *subscribing) settle(k kind, fill func(*settlements)) error {
 	t.sub.qmu.Lock()
 	defer t.sub.qmu.Unlock()
-	if t.over {
+	if t.lostLocked() {
 		t.sub.stats.Lost++
 		return ErrConnectionLost
 	}
@@ -209,7 +217,7 @@ func (t *subscribing) settle(k kind, fill func(*settlements)) error {
 // settleWholeLocked settles the events of a batch that were handled.
 func (t *subscribing) settleWholeLocked(d *deliveries) {
 	t.partial = nil
-	if t.over {
+	if t.lostLocked() {
 		t.sub.stats.Lost += uint64(d.whole.len())
 		return
 	}
@@ -255,7 +263,10 @@ func (t *subscribing) receive() {
 	t.over = true
 	s.stats.Lost += uint64(t.pending.len())
 	t.pending.clear()
-	s.queue.drop()
+	if s.opts.mode != CommitAuto {
+		s.queue.drop()
+		s.tellQuietLocked()
+	}
 }
 
 func (t *subscribing) take(message []byte) error {
@@ -295,7 +306,7 @@ func (t *subscribing) deliver(b []byte) error {
 	s.qmu.Lock()
 	defer s.qmu.Unlock()
 	s.stats.Delivered += uint64(len(all))
-	if s.stopping {
+	if s.halted {
 		return nil
 	}
 	for i := range all {

@@ -39,18 +39,51 @@ type batch struct {
 	attempts int
 }
 
-// split gives each call of a batch as a batch of its own, so that a refusal hits only the one that
-// earned it.
-func (b *batch) split() []*batch {
-	parts := make([]*batch, len(b.calls))
-	for i, call := range b.calls {
-		part := &batch{events: call.events, begun: b.begun, deadline: b.deadline, attempts: b.attempts}
-		part.body = slices.Clone(b.body[call.start:call.end])
-		call.start, call.end = 0, len(part.body)
-		part.calls = []postCall{call}
-		parts[i] = part
+// split takes a batch apart, so that a refusal hits only the call that earned it: the one of this
+// event, or any (-1), so that each is a batch of its own.
+func (b *batch) split(event int) []*batch {
+	bad := b.callOf(event)
+	if bad < 0 {
+		parts := make([]*batch, len(b.calls))
+		for i := range b.calls {
+			parts[i] = b.part(i, i+1)
+		}
+		return parts
+	}
+	var parts []*batch
+	for _, at := range [][2]int{{0, bad}, {bad, bad + 1}, {bad + 1, len(b.calls)}} {
+		if at[0] < at[1] {
+			parts = append(parts, b.part(at[0], at[1]))
+		}
 	}
 	return parts
+}
+
+// callOf is the call that has the batch's event of this index; -1 if there is none.
+func (b *batch) callOf(event int) int {
+	for i := range b.calls {
+		if event < 0 {
+			break
+		}
+		if event -= b.calls[i].events; event < 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// part is a batch of the calls from first to just before end.
+func (b *batch) part(first, end int) *batch {
+	from := b.calls[first].start
+	part := &batch{begun: b.begun, deadline: b.deadline, attempts: b.attempts}
+	part.body = slices.Clone(b.body[from:b.calls[end-1].end])
+	part.calls = slices.Clone(b.calls[first:end])
+	for i := range part.calls {
+		call := &part.calls[i]
+		call.start, call.end = call.start-from, call.end-from
+		part.events += call.events
+	}
+	return part
 }
 
 type batchLimits struct {
@@ -206,10 +239,28 @@ func (b *batcher) refused(now *batch) {
 	b.paused = true
 }
 
-// splitUp puts the calls of a batch that the server refused back, each as a batch.
-func (b *batcher) splitUp(bad *batch) {
+// splitUp puts the calls of a batch that the server refused back, in as many batches as it takes to
+// tell which of them is at fault; event is the index of the one that the server named, or -1.
+func (b *batcher) splitUp(bad *batch, event int) {
 	b.done(bad, false)
-	b.sealed = append(bad.split(), b.sealed...)
+	b.sealed = append(bad.split(event), b.sealed...)
+}
+
+// largest takes out the largest of what is under way; nil if nothing is. done must follow, or splitUp.
+func (b *batcher) largest() *batch {
+	at := -1
+	for i, x := range b.inFlight {
+		if at < 0 || len(x.body) > len(b.inFlight[at].body) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	x := b.inFlight[at]
+	b.inFlight = slices.Delete(b.inFlight, at, at+1)
+	b.answering = append(b.answering, x)
+	return x
 }
 
 // overloaded says, once nothing is under way any more, how often the first refused batch was sent.

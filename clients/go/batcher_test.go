@@ -2,6 +2,7 @@ package postroad
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 )
@@ -139,12 +140,56 @@ func TestBadBatchIsSplitIntoItsCalls(t *testing.T) {
 	}
 	b.addEvents(start, 4)
 	b.take(start)
-	b.splitUp(b.reply())
+	b.splitUp(b.reply(), -1)
 	for i, want := range []string{"a", "bb"} {
 		if part := b.take(start); string(part.body) != want || len(part.calls) != 1 {
 			t.Errorf("part %d is %q", i, part.body)
 		}
 	}
+}
+
+// Where the server says which event is bad, only its call is taken out, and the order kept.
+func TestBadCallIsTakenOutOfItsBatch(t *testing.T) {
+	b := newTestBatcher()
+	b.limits.inFlight = 10
+	for _, text := range []string{"a", "bb", "c"} {
+		b.add(start, postCall{events: 1}, []byte(text))
+	}
+	b.addEvents(start, 4)
+	b.take(start)
+	b.splitUp(b.reply(), 0)
+	b.splitUp(b.sealedAsIfSent(t, "a"), 0) // alone: nothing to take it out of
+	var parts []string
+	for part := b.take(start); part != nil; part = b.take(start) {
+		text := ""
+		for i := range part.calls {
+			text += string(part.body[part.calls[i].start:part.calls[i].end]) + ";"
+		}
+		parts = append(parts, text)
+	}
+	if want := []string{"a;", "bb;c;", "0123456789012345678901234567890123456789;"}; !slices.Equal(parts, want) {
+		t.Errorf("sent %q", parts)
+	}
+	c := newTestBatcher()
+	for range 4 {
+		c.addEvents(start, 1)
+	}
+	c.take(start)
+	c.splitUp(c.reply(), 2)
+	for i, want := range []int{2, 1} {
+		if part := c.take(start); len(part.calls) != want || part.events != want || len(part.body) != 10*want {
+			t.Errorf("part %d has %d calls, %d events, %d bytes", i, len(part.calls), part.events, len(part.body))
+		}
+	}
+}
+
+// sealedAsIfSent takes the next batch and has it answered.
+func (b *batcher) sealedAsIfSent(t *testing.T, want string) *batch {
+	next := b.take(start)
+	if string(next.body) != want {
+		t.Fatalf("next is %q", next.body)
+	}
+	return b.reply()
 }
 
 func TestExpired(t *testing.T) {

@@ -4,10 +4,12 @@ package postroad
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pb "github.com/postroad/postroad/clients/go/postroadv1"
@@ -40,12 +42,15 @@ func (p *Publisher) PostAndWait(ctx context.Context, wait time.Duration, events 
 		return Outcome{}, err
 	}
 	waits := newAttempts(p.client.opts.backoff, p.client.opts.clock)
-	for {
-		response, err := p.postOnce(ctx, request)
+	for unheard := ErrClosed; ; unheard = ErrStopped {
+		response, err := p.postOnce(ctx, request, unheard)
 		if err == nil {
 			return outcomeOf(request, response)
 		}
-		if ctx.Err() != nil || !endsForNow(codeOf(err)) {
+		if isTooLarge(err) {
+			return Outcome{}, tooLarge(len(events), err)
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrStopped) || !endsForNow(codeOf(err)) {
 			return Outcome{}, err
 		}
 		pause, more := waits.next()
@@ -66,6 +71,7 @@ func (p *Publisher) waitingRequest(ctx context.Context, wait time.Duration, even
 		return nil, tooMany("events", len(events), 1000)
 	}
 	request := &pb.PostRequest{WaitFor: pb.WaitFor_WAIT_FOR_ACKED, WaitTimeout: durationpb.New(wait)}
+	size := 0
 	now, trace := p.client.opts.clock.Now(), p.client.trace(ctx)
 	for i := range events {
 		if err := checkPosted(&events[i]); err != nil {
@@ -84,13 +90,18 @@ func (p *Publisher) waitingRequest(ctx context.Context, wait time.Duration, even
 			event.Headers = headers
 		}
 		request.Events = append(request.Events, event)
+		size += proto.Size(event)
+	}
+	if size > maxCallBytes && len(events) > 1 {
+		return nil, batchTooLarge(size)
 	}
 	return request, nil
 }
 
-func (p *Publisher) postOnce(ctx context.Context, request *pb.PostRequest) (*pb.PostResponse, error) {
-	if p.ctx.Err() != nil {
-		return nil, ErrClosed
+// postOnce makes one call, which Close waits for; unheard is the error if it is too late for it.
+func (p *Publisher) postOnce(ctx context.Context, request *pb.PostRequest, unheard *Error) (*pb.PostResponse, error) {
+	if p.isClosing() {
+		return nil, unheard
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -99,12 +110,29 @@ func (p *Publisher) postOnce(ctx context.Context, request *pb.PostRequest) (*pb.
 	if err != nil {
 		return nil, err
 	}
+	if !p.count(1) {
+		p.client.release(l, nil)
+		return nil, unheard
+	}
+	defer p.count(-1)
 	response, err := pb.NewPostroadClient(l.cc).Post(p.client.outgoing(ctx), request)
 	p.client.release(l, err)
 	if p.ctx.Err() != nil && err != nil {
 		return nil, ErrStopped
 	}
 	return response, callError(ctx, err)
+}
+
+// count counts a call that begins (1), if the publisher does not close, or ends (-1).
+func (p *Publisher) count(change int) bool {
+	p.qmu.Lock()
+	defer p.qmu.Unlock()
+	if change > 0 && p.closing {
+		return false
+	}
+	p.waiting += change
+	p.tellSettledLocked()
+	return true
 }
 
 // pause waits, but no longer than the publisher lives.

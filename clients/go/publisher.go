@@ -35,12 +35,13 @@ type Publisher struct {
 	wake chan struct{} // to the sender, or to run while there is none
 	done chan struct{} // closed when run has returned
 
-	qmu      sync.Mutex // for all that follows
-	q        batcher
-	closing  bool
-	sleeping bool          // between attempts: no use waiting for it
-	settled  chan struct{} // closed when something was answered or changed; nil: nobody waits
-	stats    PublisherStats
+	qmu     sync.Mutex // for all that follows
+	q       batcher
+	closing bool
+	down    bool          // an attempt failed, none succeeded since: no use waiting for the next
+	waiting int           // PostAndWait's calls under way
+	settled chan struct{} // closed when something was answered or changed; nil: nobody waits
+	stats   PublisherStats
 }
 
 // Publisher makes a publisher. It connects when it has something to send. Errors: ErrInvalid, naming
@@ -125,7 +126,7 @@ func (p *Publisher) PublishFunc(ctx context.Context, event Event, done func(Resu
 }
 
 // PublishAll takes events as Post does, stored whole or not at all, and calls done as PublishFunc
-// does. The results are valid during the call.
+// does.
 func (p *Publisher) PublishAll(ctx context.Context, events []Event, done func([]Result, error)) {
 	var a answer
 	if done != nil {
@@ -189,10 +190,13 @@ func (p *Publisher) post(ctx context.Context, events []Event, a answer) error {
 		*buffer = appendPosted(*buffer, &events[i], call.ids[i], trace)
 	}
 	if len(*buffer) > maxCallBytes && len(events) > 1 {
-		return invalid("events", "have %d bytes; at most %d go in one call", len(*buffer), maxCallBytes).
-			withReason("BATCH_TOO_LARGE")
+		return batchTooLarge(len(*buffer))
 	}
 	return p.take(ctx, now, call, *buffer)
+}
+
+func batchTooLarge(bytes int) error {
+	return invalid("events", "have %d bytes; at most %d go in one call", bytes, maxCallBytes).withReason("BATCH_TOO_LARGE")
 }
 
 // take waits for room and buffers an encoded call.
@@ -243,6 +247,12 @@ func (p *Publisher) waitLocked(ctx context.Context) error {
 	case <-ctx.Done():
 		return contextError(ctx)
 	}
+}
+
+func (p *Publisher) isClosing() bool {
+	p.qmu.Lock()
+	defer p.qmu.Unlock()
+	return p.closing
 }
 
 func (p *Publisher) tellSettledLocked() {
@@ -299,7 +309,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 	p.q.flushing++
 	p.poke()
 	var err error
-	for err == nil && !p.q.idle() && !p.sleeping {
+	for err == nil && (p.waiting > 0 || !p.q.idle() && !p.down) {
 		err = p.waitLocked(ctx)
 	}
 	p.q.flushing--

@@ -2,6 +2,14 @@ package postroad
 
 // What becomes of batches: their calls are told, or they go out again.
 
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+)
+
 // complete tells a batch's calls what became of them.
 func (p *Publisher) complete(done *batch, results []Result, err error) {
 	p.qmu.Lock()
@@ -32,7 +40,7 @@ func (p *Publisher) complete(done *batch, results []Result, err error) {
 		for j := range call.events {
 			results[first+j].ID = call.idOf(j)
 		}
-		p.tell(call.answer, results[first:next], nil)
+		p.tell(call.answer, results[first:next:next], nil)
 	}
 	p.qmu.Lock()
 	p.q.done(done, err == nil)
@@ -52,6 +60,9 @@ func (p *Publisher) tell(a answer, results []Result, err error) {
 
 // lost puts back what was under way, or fails everything if another attempt would fail, too.
 func (p *Publisher) lost(err error) {
+	if isTooLarge(err) {
+		p.failLargest(err)
+	}
 	if !endsForNow(codeOf(err)) {
 		p.failAll(err)
 		return
@@ -59,6 +70,49 @@ func (p *Publisher) lost(err error) {
 	p.qmu.Lock()
 	defer p.qmu.Unlock()
 	p.q.lost()
+}
+
+// failLargest fails what the server's gRPC takes no message of: of those under way it is the largest,
+// if it is any, since that is then too large, too.
+func (p *Publisher) failLargest(err error) {
+	p.qmu.Lock()
+	large := p.q.largest()
+	if large != nil && len(large.calls) > 1 {
+		p.q.splitUp(large, -1)
+		large = nil
+	}
+	p.qmu.Unlock()
+	if large != nil {
+		p.complete(large, nil, tooLarge(large.events, err))
+	}
+}
+
+// isTooLarge knows the error by which gRPC ends a call whose message is over the server's limit. The
+// server itself names a reason.
+func isTooLarge(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == codes.ResourceExhausted && e.Reason == "" &&
+		strings.Contains(strings.ToLower(e.Message), "larger than max")
+}
+
+func tooLarge(events int, err error) error {
+	if events == 1 {
+		e := invalid("events[0].payload", "the server takes no such event: %v", err).withReason("EVENT_TOO_LARGE")
+		e.cause = err
+		return e
+	}
+	e := invalid("events", "the server takes no such batch: %v", err).withReason("BATCH_TOO_LARGE")
+	e.cause = err
+	return e
+}
+
+// namedEvent is the index of the event that a refusal names; -1 if it names none.
+func namedEvent(refusal *Error) int {
+	index := -1
+	if _, err := fmt.Sscanf(refusal.Field, "events[%d]", &index); err != nil {
+		return -1
+	}
+	return index
 }
 
 func (p *Publisher) failAll(err error) {

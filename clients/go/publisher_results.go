@@ -4,6 +4,7 @@ package postroad
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -42,7 +43,8 @@ type Result struct {
 	// Scheduled.
 	Offset uint64
 	// Duplicate: the id was posted within the topic's dedup window before, or waits for its
-	// DeliverAt; nothing new was stored.
+	// DeliverAt; nothing new was stored. Also true where the publisher itself had to repeat the post
+	// over a lost connection, and finds that its first attempt was stored.
 	Duplicate bool
 	// Scheduled: it waits for its DeliverAt.
 	Scheduled bool
@@ -115,7 +117,7 @@ func (w *postWait) answered(results []Result, err error) {
 
 type postsFunc func([]Result, error)
 
-func (f postsFunc) answered(results []Result, err error) { f(results, err) }
+func (f postsFunc) answered(results []Result, err error) { f(slices.Clone(results), err) }
 
 type postFunc func(Result, error)
 

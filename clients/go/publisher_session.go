@@ -17,7 +17,15 @@ func (p *Publisher) run() {
 	defer close(p.done)
 	waits := newAttempts(p.client.opts.backoff, p.client.opts.clock)
 	var last error
-	for p.waitForWork() {
+	for {
+		work, waited := p.waitForWork()
+		if !work {
+			break
+		}
+		if waited { // nothing was tried meanwhile
+			waits.reset()
+			last = nil
+		}
 		p.did(attempt, nil)
 		established, err := p.session(last)
 		if p.ctx.Err() != nil {
@@ -28,6 +36,7 @@ func (p *Publisher) run() {
 		}
 		last = err
 		p.did(lose, err)
+		p.setDown(true)
 		if established {
 			waits.reset()
 		}
@@ -45,18 +54,22 @@ func (p *Publisher) run() {
 	p.client.unregister(p)
 }
 
-// waitForWork is false once the publisher is stopped.
-func (p *Publisher) waitForWork() bool {
+// waitForWork waits until there is something to post. No work: the publisher is stopped.
+func (p *Publisher) waitForWork() (work, waited bool) {
 	for {
 		p.qmu.Lock()
 		idle := p.q.idle()
+		if idle {
+			p.down = false // the next post's first attempt is not a reconnect
+		}
 		p.qmu.Unlock()
 		if p.ctx.Err() != nil {
-			return false
+			return false, waited
 		}
 		if !idle {
-			return true
+			return true, waited
 		}
+		waited = true
 		select {
 		case <-p.wake:
 		case <-p.ctx.Done():
@@ -66,8 +79,6 @@ func (p *Publisher) waitForWork() bool {
 
 // sleep waits between attempts; what becomes too old meanwhile fails.
 func (p *Publisher) sleep(wait time.Duration, last error) {
-	p.setSleeping(true)
-	defer p.setSleeping(false)
 	clock := p.client.opts.clock
 	until := clock.Now().Add(wait)
 	for p.ctx.Err() == nil {
@@ -84,10 +95,10 @@ func (p *Publisher) sleep(wait time.Duration, last error) {
 	}
 }
 
-func (p *Publisher) setSleeping(yes bool) {
+func (p *Publisher) setDown(yes bool) {
 	p.qmu.Lock()
 	defer p.qmu.Unlock()
-	p.sleeping = yes
+	p.down = yes
 	p.tellSettledLocked()
 }
 
@@ -137,6 +148,11 @@ func (p *Publisher) session(last error) (established bool, err error) {
 	case <-s.established:
 		established = true
 	default:
+	}
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	if s.broken { // we hung up
+		s.err = &Error{Code: codes.Unavailable, Message: "a post was not answered in time"}
 	}
 	return established, s.err
 }
@@ -196,6 +212,7 @@ func (s *publishing) receive() {
 		s.did(establish, nil)
 		s.qmu.Lock()
 		s.stats.Connects++
+		s.down = false
 		s.qmu.Unlock()
 	}
 	var parser replyParser
@@ -240,7 +257,7 @@ func (s *publishing) answer(parser *replyParser, message []byte) error {
 		s.qmu.Unlock()
 	case len(first.calls) > 1:
 		s.qmu.Lock()
-		s.q.splitUp(first)
+		s.q.splitUp(first, namedEvent(refusal))
 		s.qmu.Unlock()
 	default:
 		s.complete(first, nil, refusal)

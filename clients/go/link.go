@@ -33,6 +33,7 @@ func (c *Client) newLink() (*link, error) {
 }
 
 func (c *Client) dialOptions() []grpc.DialOption {
+	patience := 2 * min(c.opts.connectTimeout, 12*time.Hour)
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(c.credentials()),
 		grpc.WithDefaultCallOptions(
@@ -42,10 +43,10 @@ func (c *Client) dialOptions() []grpc.DialOption {
 		grpc.WithIdleTimeout(0),
 		grpc.WithUserAgent("postroad-go"),
 		// A failed channel is replaced, so that its own backoff does not matter; but gRPC lets an attempt
-		// to connect take at least as long as the wait after it.
+		// to connect take at least as long as the wait after it. It is the last to give up.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: c.opts.connectTimeout, Multiplier: 1, MaxDelay: c.opts.connectTimeout},
-			MinConnectTimeout: c.opts.connectTimeout,
+			Backoff:           backoff.Config{BaseDelay: patience, Multiplier: 1, MaxDelay: patience},
+			MinConnectTimeout: patience,
 		}),
 	}
 	if c.keepalive <= 0 {

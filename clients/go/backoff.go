@@ -8,7 +8,8 @@ import (
 )
 
 // Backoff is how long to wait between attempts: Base, doubled after each up to Max, each time
-// spread by ±Jitter of itself. It begins anew once a stream was established.
+// spread by ±Jitter of itself. It begins anew once a stream was established. (The defaults are those
+// of DefaultBackoff, to begin with where not all is to be another.)
 type Backoff struct {
 	// Base is the first wait; at least 1 ms. 100 ms by default.
 	Base time.Duration
@@ -17,7 +18,7 @@ type Backoff struct {
 	// Jitter is from 0 to under 1. 0.2 by default.
 	Jitter float64
 	// GiveUpAfter ends a stream or subscriber, and fails what waits in a publisher, when no attempt
-	// succeeded for this long. 24 h by default; 0: never.
+	// succeeded for this long. 24 h by default; 0: never give up.
 	GiveUpAfter time.Duration
 }
 

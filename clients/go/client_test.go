@@ -304,3 +304,11 @@ func TestNilOptionsAreNone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestKeepaliveInPart(t *testing.T) {
+	o := defaultOptions()
+	WithKeepalive(Keepalive{Time: 20 * time.Second})(&o)
+	if o.keepalive.Timeout != 3*time.Second {
+		t.Errorf("%+v", o.keepalive)
+	}
+}

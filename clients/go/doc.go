@@ -50,8 +50,10 @@
 //
 // # Errors
 //
-// Every error of this package is an [*Error] with the server's code, reason and field, and can be
-// compared by errors.Is with the Err… values. Bad use (an empty topic, a nil handler, a closed client)
+// Errors of this package are an [*Error] with the server's code, reason and field, and can be
+// compared by errors.Is with the Err… values; a context's end is one, too, and context.Canceled or
+// context.DeadlineExceeded. Others are a handler's own error, its panic ([*PanicError]), and what a
+// loop over Events is told of the log ([*Gap], [*EpochChanged]). Bad use (an empty topic, a nil handler, a closed client)
 // is an error before anything is sent.
 //
 // # Received events

@@ -17,7 +17,7 @@ import (
 	pb "github.com/postroad/postroad/clients/go/postroadv1"
 )
 
-// Error is every error of this package, the server's as well as the client's own.
+// Error is an error of this package, the server's as well as the client's own.
 //
 // errors.Is compares with the Err… values below by code and, where they have one, reason;
 // errors.As with *Error gives the field at fault and the rest. A context's end can be told by

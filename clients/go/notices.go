@@ -29,7 +29,7 @@ type EpochChanged struct {
 	Old, New string
 }
 
-// CaughtUp says that everything that was there when the stream began has been handled.
+// CaughtUp says, once a run, that everything that was there when it began has been handled.
 type CaughtUp struct{}
 
 func (*Gap) notice()          {}

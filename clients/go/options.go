@@ -11,15 +11,20 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Keepalive is the pings that find a dead connection. The defaults are the server's.
+// Keepalive is the pings that find a dead connection.
 type Keepalive struct {
-	// Time without traffic after which a ping is sent; grpc-go makes less than 10 s 10 s. 10 s by
-	// default; 0: no pings.
+	// Time without traffic after which a ping is sent; grpc-go makes less than 10 s 10 s. 0: no pings.
 	Time time.Duration
-	// Timeout is how long to wait for the answer; 3 s by default.
+	// Timeout is how long to wait for the answer; 0: 3 s.
 	Timeout time.Duration
-	// WithoutCalls pings also while no call is open. On by default.
+	// WithoutCalls pings also while no call is open.
 	WithoutCalls bool
+}
+
+// DefaultKeepalive is what clients use unless told otherwise, and the server's: a ping after 10 s, 3 s
+// for its answer, also without calls.
+func DefaultKeepalive() Keepalive {
+	return Keepalive{Time: 10 * time.Second, Timeout: 3 * time.Second, WithoutCalls: true}
 }
 
 // Option is a setting of Dial.
@@ -40,7 +45,7 @@ type options struct {
 
 func defaultOptions() options {
 	return options{
-		keepalive:      Keepalive{Time: 10 * time.Second, Timeout: 3 * time.Second, WithoutCalls: true},
+		keepalive:      DefaultKeepalive(),
 		backoff:        DefaultBackoff(),
 		connectTimeout: 5 * time.Second,
 		logger:         slog.Default(),
@@ -75,8 +80,13 @@ func WithTLS(config *tls.Config) Option {
 	}
 }
 
-// WithKeepalive sets the pings.
-func WithKeepalive(k Keepalive) Option { return func(o *options) { o.keepalive = k } }
+// WithKeepalive sets the pings, instead of DefaultKeepalive.
+func WithKeepalive(k Keepalive) Option {
+	if k.Timeout == 0 {
+		k.Timeout = DefaultKeepalive().Timeout
+	}
+	return func(o *options) { o.keepalive = k }
+}
 
 // WithBackoff sets the waits between attempts.
 func WithBackoff(b Backoff) Option { return func(o *options) { o.backoff = b } }

@@ -268,3 +268,8 @@ func TestCallThatIsNotTakenUpIsTriedAgain(t *testing.T) {
 		}
 	}
 }
+
+// acceptsOnly tells of connections and never says a word over them.
+func acceptsOnly(accepted chan<- struct{}) func(int, net.Conn) {
+	return func(int, net.Conn) { accepted <- struct{}{} }
+}

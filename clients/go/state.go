@@ -41,7 +41,7 @@ func (s State) String() string {
 
 // StateChange is what WithStateCallback tells.
 type StateChange struct {
-	// Component is "client", "publisher", "stream orders" or "subscriber billing".
+	// Component is "publisher", "stream orders" or "subscriber billing".
 	Component string
 	// From and To are the states before and after.
 	From, To State

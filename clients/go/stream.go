@@ -12,7 +12,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
+
+// cursorHeartbeat is how often the server tells the cursor alone, where nothing else comes for long:
+// a filter lets nothing through, and the events it leaves out shall not be read again.
+const cursorHeartbeat = 5 * time.Second
 
 // Message is an event as a stream gives it.
 type Message struct {
@@ -74,6 +79,10 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 		return nil, err
 	}
 	s.opts.request.ClientId = s.opts.clientID
+	s.cursor = s.opts.request.GetCursor()
+	if s.opts.request.Filter != nil || s.opts.store != nil {
+		s.opts.request.Heartbeat = durationpb.New(cursorHeartbeat)
+	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if err := c.checkOpen(); err != nil {
 		return nil, err
@@ -81,7 +90,8 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 	return s, nil
 }
 
-// Cursor is where to go on after the last event handled; empty before the server gave the first. An
+// Cursor is where to go on after the last event handled; before the first, the one of FromCursor or
+// the store, and empty without until the server gave one. An
 // event is handled when the handler returned nil, or the loop over Events asked for the next.
 func (s *Stream) Cursor() string {
 	s.smu.Lock()
@@ -132,8 +142,8 @@ func callHandler(ctx context.Context, m *Message, handler func(context.Context, 
 // before the event at hand, unless Commit was called with it; another Events goes on from there.
 //
 // With err m is nil. A *Gap or *EpochChanged is told as an error, after which the loop may go on
-// (WithNotices tells them otherwise); after any other error, those of Run, the loop ends. It ends
-// without an error when ctx does, after Close or Stop, and at the end (StopAtEnd).
+// (WithNotices tells them otherwise); after any other error, those of Run, among them ctx's, the loop
+// ends. It ends without an error after Close or Stop, and at the end (StopAtEnd).
 func (s *Stream) Events(ctx context.Context) iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
 		err := s.run(ctx, &visitor{
@@ -148,7 +158,7 @@ func (s *Stream) Events(ctx context.Context) iter.Seq2[*Message, error] {
 				return !isError || yield(nil, err)
 			},
 		})
-		if err != nil && !errors.Is(err, errLeft) && ctx.Err() == nil {
+		if err != nil && err != errLeft {
 			yield(nil, err)
 		}
 	}
@@ -203,10 +213,10 @@ func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 	if s.opts.onNotice != nil {
 		v.notice = func(n Notice) bool { s.opts.onNotice(n); return true }
 	}
-	reader := &streamReader{Stream: s, visitor: v}
+	saved := func() {}
 	defer func() { // also when the loop over Events panics
 		s.keep(s.Cursor()) // and not the events around it
-		s.save(context.WithoutCancel(ctx), reader, true)
+		saved()
 		if v.failure != nil && !v.retry {
 			err = v.failure // whatever else ended meanwhile
 		} else if errors.Is(err, ErrClosed) {
@@ -221,6 +231,8 @@ func (s *Stream) run(ctx context.Context, v *visitor) (err error) {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
+	reader := &streamReader{Stream: s, visitor: v}
+	reader.saver, saved = s.startSaver(context.WithoutCancel(ctx))
 	return s.reconnect(ctx, reader.session, func(err error) bool { return s.isFinal(v, err) })
 }
 
@@ -296,22 +308,4 @@ func (s *Stream) load(ctx context.Context) error {
 	s.loaded = true
 	s.keep(cursor)
 	return nil
-}
-
-// save puts the cursor into the store, if it changed and the interval has passed, or now.
-func (s *Stream) save(ctx context.Context, r *streamReader, now bool) {
-	if s.opts.store == nil {
-		return
-	}
-	cursor := s.Cursor()
-	at := s.client.opts.clock.Now()
-	if cursor == r.saved || !now && at.Sub(r.savedAt) < s.opts.saveInterval {
-		return
-	}
-	r.savedAt = at
-	if err := s.opts.store.Save(ctx, cursor); err != nil {
-		s.log.Error("postroad: the cursor was not saved", "error", err)
-		return
-	}
-	r.saved = cursor
 }

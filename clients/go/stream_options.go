@@ -119,11 +119,11 @@ func WithNotices(f func(Notice)) StreamOption {
 }
 
 // RetryHandler has Run give the event again, after a wait by the client's Backoff, when the handler
-// failed. Without it Run ends with the handler's error.
+// failed; the waits grow until it handled one. Without it Run ends with the handler's error.
 func RetryHandler() StreamOption { return streamOption(func(o *streamOptions) { o.retry = true }) }
 
 // WithCursorStore begins at the cursor that store has, if it has one; and saves there where the
-// stream is: at most every interval (1 s if 0), once a response was handled, and at the end. After a
+// stream is: at most every interval (1 s if 0), from a goroutine of its own, and at the end. After a
 // crash the events since the last save come again.
 func WithCursorStore(store CursorStore, interval time.Duration) StreamOption {
 	return streamOption(func(o *streamOptions) {

@@ -18,9 +18,9 @@ import (
 type streamReader struct {
 	*Stream
 	*visitor
-	saved   string
-	savedAt time.Time
-	book    *cursorBook
+	saver    *saver
+	book     *cursorBook
+	caughtUp bool // was told
 }
 
 // session is one Read call. It was of use if it was up; if the handler failed only if that had
@@ -79,7 +79,7 @@ func (r *streamReader) readOver(ctx context.Context, l *link, since *time.Time) 
 		if err := r.handle(stream.ctx, message); err != nil {
 			return err
 		}
-		r.save(ctx, r, false)
+		r.saver.poke()
 	}
 }
 
@@ -153,8 +153,11 @@ func (r *streamReader) handleAll(ctx context.Context, response *readResponse) er
 			r.handled.Store(&messages[i])
 		}
 	}
-	if response.caughtUp && r.stopped(ctx) == nil && !r.notice(&CaughtUp{}) {
-		return errLeft
+	if response.caughtUp && !r.caughtUp && r.stopped(ctx) == nil {
+		r.caughtUp = true
+		if !r.notice(&CaughtUp{}) {
+			return errLeft
+		}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (takeOver) applyStream(o *streamOptions)         { o.takeOver = true }
 func (takeOver) applySubscriber(o *subscriberOptions) { o.takeOver = true }
 
 // ReconnectWhenReplaced takes over again, after a wait by the client's Backoff, when a newer one of
-// the same client id took over; two that do so take turns for ever.
+// the same client id took over; two that do so take turns, less and less often.
 func ReconnectWhenReplaced() SharedOption { return takeOver{} }
 
 // CreateIfMissing makes the subscription with these settings if it is not there; one that is there

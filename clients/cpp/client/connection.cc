@@ -29,6 +29,9 @@ grpc::ChannelArguments ArgumentsFor(const ClientOptions& options) {
   args.SetMaxReceiveMessageSize(-1);
   args.SetMaxSendMessageSize(-1);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // Bounds a connection that gRPC makes by itself, for a call that was under way.
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
+              Millis(2 * std::min<Duration>(options.connect_timeout, std::chrono::hours(1))));
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   if (!options.tls.server_name.empty()) {
     args.SetSslTargetNameOverride(options.tls.server_name);

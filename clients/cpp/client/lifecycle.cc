@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "client/status.h"
+
 namespace postroad::client {
 
 Lifecycle::Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component)
@@ -54,7 +56,7 @@ void Lifecycle::Log(Severity severity, std::string_view message) {
 }
 
 Status Lifecycle::Reconnect(const std::function<Status()>& session,
-                            const std::function<bool()>& established,
+                            const std::function<bool(const Error&)>& useful,
                             const std::function<bool(const Error&)>& is_final) {
   Backoff backoff(connection_->options.backoff, *connection_->environment);
   while (!stopping()) {
@@ -63,7 +65,7 @@ Status Lifecycle::Reconnect(const std::function<Status()>& session,
     Error& error = status.error();
     if (is_final(error)) return status;
     Set(State::kDisconnected, error);
-    if (established()) backoff.Reset();
+    if (useful(error)) backoff.Reset();
     const auto wait = backoff.Next();
     if (!wait) {
       error.message +=
@@ -74,6 +76,11 @@ Status Lifecycle::Reconnect(const std::function<Status()>& session,
     connection_->environment->Sleep(*wait, token());
   }
   return {};
+}
+
+bool Lifecycle::Steady(MonotonicTime since, const Error& error) const {
+  if (error.code != ErrorCode::kAborted || error.reason != kReplaced) return true;
+  return connection_->environment->Monotonic() - since >= connection_->options.backoff.max;
 }
 
 }  // namespace postroad::client

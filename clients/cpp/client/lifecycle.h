@@ -40,9 +40,13 @@ class Lifecycle {
 
   // Runs `session` again and again, each time one stream from dialing to its end, until `is_final`
   // says that its error ends it all, backoff gives up, the session succeeds, or a stop is asked for
-  // (success then). `established` is asked after each session.
-  Status Reconnect(const std::function<Status()>& session, const std::function<bool()>& established,
+  // (success then). `useful` is asked after each session, with its error: whether waits begin anew.
+  Status Reconnect(const std::function<Status()>& session,
+                   const std::function<bool(const Error&)>& useful,
                    const std::function<bool(const Error&)>& is_final);
+  // Whether a session that began then and was up counts as useful: one that was replaced only if it
+  // lasted, since else two that take over from each other would never wait for longer.
+  bool Steady(MonotonicTime since, const Error& error) const;
 
  private:
   const std::shared_ptr<Client::Impl> connection_;

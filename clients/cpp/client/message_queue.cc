@@ -2,6 +2,11 @@
 
 namespace postroad::client {
 
+bool MessageQueue::Await(Duration within) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, within, [this] { return !messages_.empty() || status_; });
+}
+
 std::optional<grpc::ByteBuffer> MessageQueue::Next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !messages_.empty() || status_; });

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "client/stream.h"
+#include "core/time.h"
 
 namespace postroad::client {
 
@@ -26,6 +27,8 @@ class MessageQueue final : public StreamListener {
     stream_ = std::move(stream);
     if (std::exchange(want_read_, false)) stream_->Read();
   }
+  // Waits so long for the next message, or the end; false if neither came.
+  bool Await(Duration within);
   // Waits for the next message; nothing once the stream has ended (see status()).
   std::optional<grpc::ByteBuffer> Next();
   // Waits for the end, dropping messages. The stream must have been cancelled or be ending.

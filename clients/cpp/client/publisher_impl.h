@@ -58,7 +58,8 @@ struct Publisher::Impl final : public client::StreamListener {
   bool OnThread() const { return std::this_thread::get_id() == thread_id; }
 
   // What the thread does.
-  bool WaitForWork();
+  // Waits until there is something to post; false once stopped.
+  bool WaitForWork(client::Backoff& backoff);
   Status Session();
   void Serve(std::shared_ptr<client::Stream> opened);
   void AnswerReplies(std::unique_lock<std::mutex>& lock);
@@ -67,6 +68,7 @@ struct Publisher::Impl final : public client::StreamListener {
   void WaitOutOverload(std::unique_lock<std::mutex>& lock);
   void Complete(std::unique_ptr<client::PostBatch> batch, Result<client::PostReply> reply);
   void Lost(const Error& error);
+  void FailLargest(const Error& error);
   void FailAll(const Error& error);
   void Sleep(Duration wait);
   // Fails what is past its deadline; may let the lock go.

@@ -110,6 +110,31 @@ TEST_F(SessionTest, ARefusalHitsOnlyTheCallThatEarnedIt) {
   EXPECT_EQ((*publisher)->stats().failed, 1u);
 }
 
+// As gRPC's server ends a stream whose message is over its limit.
+TEST_F(SessionTest, AMessageTooLargeForTheServerFailsAlone) {
+  ScriptedServer server({.post = {[](auto*, PostServer* stream) -> grpc::Status {
+                           v1::PostRequest request;
+                           while (stream->Read(&request)) {
+                             v1::PostResponse response;
+                             for (const auto& event : request.events()) {
+                               if (event.payload().size() > 2000) {
+                                 return {grpc::RESOURCE_EXHAUSTED,
+                                         "Received message larger than max (3000 vs. 2000)"};
+                               }
+                               response.add_results();
+                             }
+                             stream->Write(response);
+                           }
+                           return grpc::Status::OK;
+                         }}});
+  const Client client = NewClient(server.address());
+  auto publisher = Publisher::Create(client, {.timeout = Duration{}});
+  const auto large = (*publisher)->Post({.topic = "t", .payload = std::string(3000, 'x')});
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().reason, "EVENT_TOO_LARGE");
+  EXPECT_TRUE((*publisher)->Post({.topic = "t"}));
+}
+
 TEST_F(SessionTest, APostEndsAtItsDeadlineWithoutAServer) {
   const Client client = NewClient("127.0.0.1:1");
   auto publisher = Publisher::Create(client, {.timeout = seconds(5)});

@@ -42,12 +42,18 @@ PostBatches Split(PostBatch& batch) {
   return parts;
 }
 
+// gRPC's own words for a message over the server's limit; the server itself names a reason.
+bool IsTooLarge(const Error& error) {
+  return error.code == ErrorCode::kResourceExhausted && error.reason.empty() &&
+         error.message.find("larger than max") != std::string::npos;
+}
+
 }  // namespace
 
 void Publisher::Impl::Run() {
   thread_id = std::this_thread::get_id();
   client::Backoff backoff(life.connection().options.backoff, environment);
-  while (WaitForWork()) {
+  while (WaitForWork(backoff)) {
     Status status = Session();
     if (life.stopping()) break;
     Error error = status ? Error{ErrorCode::kUnavailable, "the server ended the stream"}
@@ -70,8 +76,12 @@ void Publisher::Impl::Run() {
   settled.notify_all();
 }
 
-bool Publisher::Impl::WaitForWork() {
+bool Publisher::Impl::WaitForWork(client::Backoff& backoff) {
   std::unique_lock lock(mutex);
+  if (IdleLocked()) {  // time in which nothing is tried is no time of failing
+    backoff.Reset();
+    last_loss.message.clear();
+  }
   wake.wait(lock, [this] { return life.stopping() || !IdleLocked(); });
   return !life.stopping();
 }
@@ -216,7 +226,29 @@ void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostRepl
   if (!flushing.empty() && calls.oldest() >= *flushing.begin()) settled.notify_all();
 }
 
+// Of what was under way the largest is what gRPC takes no message of, if it is any.
+void Publisher::Impl::FailLargest(const Error& error) {
+  std::unique_ptr<PostBatch> largest;
+  {
+    std::lock_guard lock(mutex);
+    const auto at = std::ranges::max_element(in_flight, {},
+                                             [](const auto& batch) { return batch->body->size(); });
+    if (at == in_flight.end()) return;
+    largest = std::move(*at);
+    in_flight.erase(at);
+    if (largest->calls.size() > 1) {
+      PostBatches parts = Split(*largest);
+      return Prepend(sealed, parts);
+    }
+  }
+  const bool one = largest->events == 1;
+  Complete(std::move(largest),
+           Fail(ErrorCode::kInvalidArgument, "the server takes no such post: " + error.message,
+                one ? "events[0].payload" : "events", one ? "EVENT_TOO_LARGE" : "BATCH_TOO_LARGE"));
+}
+
 void Publisher::Impl::Lost(const Error& error) {
+  if (IsTooLarge(error)) FailLargest(error);
   if (!client::EndsStreamForNow(error.code)) return FailAll(error);
   std::lock_guard lock(mutex);
   Prepend(sealed, in_flight);

@@ -20,6 +20,7 @@ using client::Stream;
 
 namespace {
 
+constexpr Duration kCursorHeartbeat = std::chrono::seconds(5);
 const std::string kMethod = "/postroad.v1.Postroad/Read";
 
 Status CheckOptions(const ReaderOptions& options) {
@@ -45,7 +46,9 @@ Status CheckOptions(const ReaderOptions& options) {
 // The reader's thread owns all that is not said to be shared.
 struct Reader::Impl {
   Impl(std::shared_ptr<Client::Impl> connection, ReaderOptions o)
-      : options(std::move(o)), life(std::move(connection), "reader " + options.topics.front()) {}
+      : options(std::move(o)), life(std::move(connection), "reader " + options.topics.front()) {
+    if (const auto* from = std::get_if<FromCursor>(&options.from)) cursor = from->cursor;
+  }
 
   void Run();
   Status Session();
@@ -55,6 +58,7 @@ struct Reader::Impl {
   Status HandleBatch(std::string_view bytes);
   Status HandleEvent();
   void Notify(const ReadNotice& notice);
+  bool WasUseful(const Error& error) const;
   bool IsFinal(const Error& error) const;
   grpc::ByteBuffer Request() const;
   Status LoadCursor();
@@ -72,6 +76,9 @@ struct Reader::Impl {
 
   std::atomic<bool> established = false;  // this session's stream; shared
   bool handler_failed = false;
+  MonotonicTime began{};   // this session,
+  std::string began_at;    // after this cursor
+  bool caught_up = false;  // was told
   CursorBook book;
   ReadEvents events{book};
   client::RawReadResponse response;
@@ -87,11 +94,18 @@ struct Reader::Impl {
 void Reader::Impl::Run() {
   Status status = LoadCursor();
   if (status) {
-    status = life.Reconnect([this] { return Session(); }, [this] { return established.load(); },
+    status = life.Reconnect([this] { return Session(); },
+                            [this](const Error& error) { return WasUseful(error); },
                             [this](const Error& error) { return IsFinal(error); });
   }
   Save(true);
   life.End(std::move(status));
+}
+
+// A handler that keeps failing at the same event is called less and less often.
+bool Reader::Impl::WasUseful(const Error& error) const {
+  if (handler_failed) return cursor != began_at;
+  return established && life.Steady(began, error);
 }
 
 bool Reader::Impl::IsFinal(const Error& error) const {
@@ -114,12 +128,18 @@ grpc::ByteBuffer Reader::Impl::Request() const {
   request.set_client_id(options.client_id);
   request.set_stop_at_end(options.stop_at_end);
   request.set_max_batch_bytes(options.max_batch_bytes);
+  // The cursor goes on also while the filter lets nothing through.
+  if (!options.filter.Empty() || options.cursor_store) {
+    client::ToProto(kCursorHeartbeat, request.mutable_heartbeat());
+  }
   return client::ToByteBuffer(request.SerializeAsString());
 }
 
 Status Reader::Impl::Session() {
   established = false;
   handler_failed = false;
+  began = life.connection().environment->Monotonic();
+  began_at = cursor;
   const auto& timeout = life.connection().options.connect_timeout;
   POSTROAD_ASSIGN(auto channel, life.connection().Dial(timeout, life.token()));
   MessageQueue queue([this] { Opened(); });
@@ -132,6 +152,7 @@ Status Reader::Impl::Session() {
     status = Pump(queue);
     opened->Cancel();
   }
+  Save(true);
   queue.Drain();
   if (status) status = queue.status();
   if (!status || options.stop_at_end || life.stopping()) return status;
@@ -139,8 +160,11 @@ Status Reader::Impl::Session() {
 }
 
 Status Reader::Impl::Pump(MessageQueue& queue) {
-  while (auto message = queue.Next()) {
-    if (life.stopping()) break;
+  while (true) {
+    // Before a quiet time the last cursor is saved, too.
+    if (!unsaved.empty() && !queue.Await(options.save_interval)) Save(true);
+    auto message = queue.Next();
+    if (!message || life.stopping()) break;
     POSTROAD_TRY(Handle(client::ToSlice(*message)));
     Save(false);
   }
@@ -165,7 +189,9 @@ Status Reader::Impl::Handle(const grpc::Slice& message) {
 Status Reader::Impl::HandleEvents() {
   for (const auto& notice : response.notices) Notify(notice);
   for (const std::string_view bytes : response.batches) POSTROAD_TRY(HandleBatch(bytes));
-  if (response.caught_up && !life.stopping()) Notify(CaughtUpNotice{});
+  if (response.caught_up && !life.stopping() && !std::exchange(caught_up, true)) {
+    Notify(CaughtUpNotice{});
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "client/session_testing.h"
+#include "core/cursor.h"
 #include "google/rpc/error.pb.h"
 
 namespace postroad {
@@ -44,6 +45,60 @@ TEST_F(SessionTest, WaitsGrowAndBeginAnewAfterAGoodConnection) {
   EXPECT_EQ(states(), (std::vector<State>{State::kConnected, State::kDisconnected,
                                           State::kConnected, State::kClosed}));
   EXPECT_TRUE((*reader)->Wait());
+}
+
+TEST_F(SessionTest, ReadersThatTakeTurnsDoSoLessAndLessOften) {
+  const auto replace = [](auto*, ReadServer* stream) {
+    stream->SendInitialMetadata();
+    return Replaced();
+  };
+  ScriptedServer server({.read = {replace, replace, replace, Stay}});
+  const Client client = NewClient(server.address());
+  ReaderOptions options = ReadOrders();
+  options.on_replaced = ReaderOptions::OnReplaced::kReconnect;
+  auto reader = Reader::Start(client, options);
+  ASSERT_TRUE(AwaitState(4, State::kConnected));
+  (*reader)->Stop();
+  EXPECT_EQ(environment_.sleeps(),
+            (std::vector<Duration>{milliseconds(100), milliseconds(200), milliseconds(400)}));
+}
+
+TEST_F(SessionTest, AHandlerThatKeepsFailingIsCalledLessAndLessOften) {
+  const auto send = [](auto*, ReadServer* stream) -> grpc::Status {
+    v1::ReadResponse response;
+    v1::EventBatch* batch = response.add_batches();
+    batch->set_topic("orders");
+    batch->add_events()->set_payload("x");
+    stream->Write(response);
+    return Down();
+  };
+  ScriptedServer server({.read = {send}});
+  const Client client = NewClient(server.address());
+  ReaderOptions options = ReadOrders();
+  options.on_error = ReaderOptions::OnError::kRetry;
+  std::atomic<int> calls = 0;
+  std::promise<void> fourth;
+  options.on_event = [&](const ReadEvent&) -> Status {
+    if (++calls == 4) fourth.set_value();
+    return Fail(ErrorCode::kInternal, "the database is down");
+  };
+  auto reader = Reader::Start(client, options);
+  ASSERT_EQ(fourth.get_future().wait_for(kLong), std::future_status::ready);
+  (*reader)->Stop();
+  auto sleeps = environment_.sleeps();
+  sleeps.resize(3);
+  EXPECT_EQ(sleeps,
+            (std::vector<Duration>{milliseconds(100), milliseconds(200), milliseconds(400)}));
+}
+
+TEST_F(SessionTest, TheCursorGivenIsThereBeforeTheServerIs) {
+  const std::string cursor = EncodeCursor(TopicCursor{});
+  const Client client = NewClient("127.0.0.1:1");
+  ReaderOptions options = ReadOrders();
+  options.from = FromCursor{cursor};
+  auto reader = Reader::Start(client, options);
+  ASSERT_TRUE(reader);
+  EXPECT_EQ((*reader)->cursor(), cursor);
 }
 
 TEST_F(SessionTest, GivesUpAfterADayWithoutAConnection) {

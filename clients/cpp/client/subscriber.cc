@@ -77,8 +77,10 @@ Subscriber::Impl::Impl(std::shared_ptr<Client::Impl> connection, SubscriberOptio
 void Subscriber::Impl::Work() {
   std::unique_lock lock(mutex);
   while (true) {
-    arrived.wait(lock, [this] { return life.stopping() || !queue.empty(); });
-    if (life.stopping()) return;
+    // In kAuto what has come is handled to its end: the server counts it as settled.
+    arrived.wait(lock,
+                 [this] { return halted || (life.stopping() && !Automatic()) || !queue.empty(); });
+    if (halted || (life.stopping() && !Automatic())) return;
     std::shared_ptr<Delivery::Source> source = queue.front();
     const size_t index = source->next++;
     if (source->next == source->size()) queue.pop_front();
@@ -135,7 +137,8 @@ void Subscriber::Impl::Conclude(Delivery& delivery, const Status& status) {
   const uint64_t of = delivery.source_->session;
   if (options.commit_mode == CommitMode::kAuto) {
     if (!status) life.Log(Severity::kError, "a handler failed: " + status.error().ToString());
-    (void)Settle(of, {}, 1);
+    std::lock_guard lock(mutex);
+    if (stream) SettledLocked(1);  // whichever it came over; else the next join counts what is kept
     return;
   }
   // A lost connection is no failure here: the server delivers the event again.

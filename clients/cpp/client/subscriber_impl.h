@@ -59,7 +59,10 @@ struct Subscriber::Impl final : public client::StreamListener,
   void BeginSession();
   void EndSession();
   bool IsFinal(const Error& error) const;
-  grpc::ByteBuffer JoinRequest() const;
+  void AwaitHandlers(std::unique_lock<std::mutex>& lock);
+  void Halt(std::unique_lock<std::mutex>& lock);
+  bool Automatic() const { return options.commit_mode == CommitMode::kAuto; }
+  grpc::ByteBuffer JoinRequest(size_t kept) const;
 
   // The workers'.
   void Work();
@@ -82,6 +85,7 @@ struct Subscriber::Impl final : public client::StreamListener,
   bool CreditDueLocked() const;
   bool PumpLocked();
   void SettledLocked(uint32_t settled);
+  size_t QueuedLocked() const;
   std::unexpected<Error> LostLocked(size_t settlements);
 
   // StreamListener.
@@ -103,7 +107,9 @@ struct Subscriber::Impl final : public client::StreamListener,
   std::condition_variable wake;     // the thread
   std::condition_variable arrived;  // the workers
   std::deque<std::shared_ptr<Delivery::Source>> queue;
-  uint32_t running = 0;  // handlers
+  uint32_t running = 0;   // handlers
+  bool halted = false;    // nothing is handled any more
+  MonotonicTime began{};  // the session; the thread's own
 
   uint64_t session = 0;
   std::shared_ptr<client::Stream> stream;

@@ -34,18 +34,50 @@ v1::CommitMode ToProto(CommitMode mode) {
 
 void Subscriber::Impl::Run() {
   Status status = life.Reconnect([this] { return Session(); },
-                                 [this] {
+                                 [this](const Error& error) {
                                    std::lock_guard lock(mutex);
-                                   return std::exchange(joined, false);
+                                   return std::exchange(joined, false) && life.Steady(began, error);
                                  },
                                  [this](const Error& error) { return IsFinal(error); });
   life.RequestStop();  // an error ends the workers, too
   {
     std::unique_lock lock(mutex);
-    wake.wait(lock, [this] { return running == 0; });
-    queue.clear();
+    AwaitHandlers(lock);
+    Halt(lock);
   }
   life.End(std::move(status));
+}
+
+// Waits for the handlers that run, and in kAuto, as long as there is time, for what is queued.
+void Subscriber::Impl::AwaitHandlers(std::unique_lock<std::mutex>& lock) {
+  if (Automatic() && !halted) {
+    const auto deadline = std::chrono::steady_clock::now() + Duration(flush_nanos.load());
+    if (!wake.wait_until(lock, deadline, [this] { return running == 0 && queue.empty(); })) {
+      Halt(lock);
+    }
+  }
+  wake.wait(lock, [this] { return running == 0; });
+}
+
+// Ends the workers.
+void Subscriber::Impl::Halt(std::unique_lock<std::mutex>& lock) {
+  halted = true;
+  const size_t left = Automatic() ? QueuedLocked() : 0;
+  queue.clear();
+  stats.lost += left;
+  arrived.notify_all();
+  if (left == 0) return;
+  lock.unlock();
+  life.Log(Severity::kError, std::to_string(left) +
+                                 " events that the server may count as settled were not handled "
+                                 "in time");
+  lock.lock();
+}
+
+size_t Subscriber::Impl::QueuedLocked() const {
+  size_t queued = 0;
+  for (const auto& source : queue) queued += source->size() - source->next;
+  return queued;
 }
 
 bool Subscriber::Impl::IsFinal(const Error& error) const {
@@ -55,13 +87,13 @@ bool Subscriber::Impl::IsFinal(const Error& error) const {
   return !client::EndsStreamForNow(error.code);
 }
 
-grpc::ByteBuffer Subscriber::Impl::JoinRequest() const {
+grpc::ByteBuffer Subscriber::Impl::JoinRequest(size_t kept) const {
   v1::SubscribeRequest request;
   v1::Join* join = request.mutable_join();
   join->set_subscription(options.subscription);
   if (options.create) client::ToProto(*options.create, join->mutable_create());
   join->set_client_id(options.client_id);
-  join->set_credit(options.max_unsettled);
+  join->set_credit(options.max_unsettled - std::min<size_t>(kept, options.max_unsettled));
   join->set_commit_mode(ToProto(options.commit_mode));
   if (options.commit_mode == CommitMode::kAuto) {
     client::ToProto(options.auto_interval, join->mutable_auto_interval());
@@ -72,6 +104,7 @@ grpc::ByteBuffer Subscriber::Impl::JoinRequest() const {
 Status Subscriber::Impl::Session() {
   const auto& timeout = life.connection().options.connect_timeout;
   POSTROAD_ASSIGN(auto channel, life.connection().Dial(timeout, life.token()));
+  began = life.connection().environment->Monotonic();
   BeginSession();
   auto opened = Stream::Open(channel, life.connection().NewContext(), kMethod, *this);
   Status status = Serve(std::move(opened));
@@ -89,11 +122,12 @@ void Subscriber::Impl::BeginSession() {
   credit_due = 0;
 }
 
-// What was not handed to a worker, or not settled on the wire, comes again by another delivery.
+// What was not handed to a worker, or not settled on the wire, comes again by another delivery. Not
+// so in kAuto, where the server counts it as settled: it is kept, with its part of the credit.
 void Subscriber::Impl::EndSession() {
   std::lock_guard lock(mutex);
   leaving = true;
-  queue.clear();
+  if (!Automatic()) queue.clear();
   stats.lost += pending.size();
   pending.Clear();
   timed = false;
@@ -103,7 +137,8 @@ void Subscriber::Impl::EndSession() {
 Status Subscriber::Impl::Serve(std::shared_ptr<Stream> opened) {
   std::unique_lock lock(mutex);
   stream = opened;  // workers and gRPC's threads write, too, once the join is sent
-  opened->Write(JoinRequest());
+  credit_due = 0;
+  opened->Write(JoinRequest(Automatic() ? QueuedLocked() + running : 0));
   while (!end && !life.stopping()) {
     TellFailures(lock);
     PumpLocked();
@@ -121,10 +156,12 @@ Status Subscriber::Impl::Serve(std::shared_ptr<Stream> opened) {
 
 // Lets handlers end, sends what they settled, and leaves; at the latest when the time for it is up.
 void Subscriber::Impl::Finish(std::unique_lock<std::mutex>& lock, Stream& opened) {
-  wake.wait(lock, [this] { return running == 0; });
+  AwaitHandlers(lock);
   // Workers are gone, so a batch left in the middle (CommitMode::kBatch) settles what it has.
-  for (const auto& source : queue) pending.Add(std::exchange(source->whole, {}));
-  queue.clear();
+  if (!Automatic()) {
+    for (const auto& source : queue) pending.Add(std::exchange(source->whole, {}));
+    queue.clear();
+  }
   flushing = true;
   const auto deadline = std::chrono::steady_clock::now() + Duration(flush_nanos.load());
   const auto sent = [this] { return end || (!PumpLocked() && !writing && pending.empty()); };
@@ -268,7 +305,7 @@ void Subscriber::Impl::OnDeliveries(std::shared_ptr<const grpc::Slice> message,
   if (source->size() == 0) return;
   std::lock_guard lock(mutex);
   stats.delivered += source->size();
-  if (life.stopping() || leaving) return;
+  if (Automatic() ? halted : (life.stopping() || leaving)) return;
   source->session = session;
   const bool many = source->size() > 1;
   queue.push_back(std::move(source));

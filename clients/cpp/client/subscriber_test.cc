@@ -138,6 +138,63 @@ TEST_F(SessionTest, AnAckForALostConnectionIsNotSentOverTheNext) {
   EXPECT_EQ(deliveries.acks(), (std::vector<uint64_t>{1, 0, 1}));
 }
 
+TEST_F(SessionTest, WithAutoCommitWhatCameIsHandledAfterALossAndBeforeAStop) {
+  std::promise<void> came;
+  std::mutex mutex;
+  std::vector<uint32_t> credits;
+  const auto join = [&](SubscribeServer* stream) {
+    v1::SubscribeRequest request;
+    stream->Read(&request);
+    std::lock_guard lock(mutex);
+    credits.push_back(request.join().credit());
+    v1::SubscribeResponse joined;
+    joined.mutable_joined();
+    stream->Write(joined);
+  };
+  ScriptedServer server({.subscribe = {[&](auto*, SubscribeServer* stream) {
+                                         join(stream);
+                                         v1::SubscribeResponse response;
+                                         v1::DeliveryBatch* batch = response.mutable_deliveries();
+                                         batch->set_topic("orders");
+                                         for (uint64_t i = 0; i < 4; ++i) {
+                                           batch->add_delivery_ids(i);
+                                           batch->add_offsets(i);
+                                           batch->add_events()->set_payload(std::to_string(i));
+                                         }
+                                         stream->Write(response);
+                                         came.get_future().wait();
+                                         return Down();
+                                       },
+                                       [&](auto*, SubscribeServer* stream) {
+                                         join(stream);
+                                         v1::SubscribeRequest request;
+                                         while (stream->Read(&request)) {
+                                         }
+                                         return grpc::Status::OK;
+                                       }}});
+  const Client client = NewClient(server.address());
+  std::promise<void> go_on;
+  std::string seen;
+  SubscriberOptions options{
+      .subscription = "s", .max_unsettled = 10, .commit_mode = CommitMode::kAuto};
+  options.handler = [&](Delivery& delivery) -> Status {
+    if (seen.empty()) {
+      came.set_value();
+      go_on.get_future().wait();
+    }
+    seen += delivery.event().payload;
+    return {};
+  };
+  auto subscriber = Subscriber::Start(client, options);
+  ASSERT_TRUE(AwaitState(2, State::kConnected));
+  auto stopped = std::async(std::launch::async, [&] { (*subscriber)->Stop(kLong); });
+  go_on.set_value();
+  ASSERT_EQ(stopped.wait_for(kLong), std::future_status::ready);
+  EXPECT_EQ(seen, "0123");
+  EXPECT_EQ(credits, (std::vector<uint32_t>{10, 6}));
+  EXPECT_EQ((*subscriber)->stats().lost, 0u);
+}
+
 TEST_F(SessionTest, AnErrorIsANackWithItsMessage) {
   Deliveries deliveries;
   ScriptedServer server({.subscribe = {deliveries.Step(3)}});

@@ -71,7 +71,11 @@ class Delivery {
 enum class CommitMode {
   kMessage,  // each event is settled by itself
   kBatch,    // the events of one batch from the server are settled together, after its last
-  kAuto,     // the server settles what it delivered, on an interval: only for those who can lose
+  // The server settles what it delivered, on an interval, whether it was handled or not. What has
+  // come is handled all the same after a lost connection and before a stop, in the time that gives;
+  // what is left is logged and counted (SubscriberStats::lost). So events are lost by a crash of
+  // the program, or where that time is too short; and may come twice where a connection is lost.
+  kAuto,
 };
 
 struct SubscriberOptions {
@@ -109,7 +113,8 @@ struct SubscriberStats {
   uint64_t handled = 0;    // handlers that returned
   uint64_t acked = 0;
   uint64_t nacked = 0;
-  uint64_t lost = 0;      // settlements whose connection was gone before they were sent
+  // Settlements whose connection was gone before they were sent; in kAuto, events not handled.
+  uint64_t lost = 0;
   uint64_t connects = 0;  // joins that succeeded
 };
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "server/file_limit.h"
 #include "server/version.h"
 
 namespace postroad::server {
@@ -46,6 +47,8 @@ Metrics::Registration AddProcessMetrics(Metrics& metrics, Clock& clock) {
       .Set(static_cast<double>(ToNanos(clock.Now())) / 1e9);
   Gauge& resident = metrics.GetGauge("process_resident_memory_bytes", "Memory in use, resident.");
   Gauge& files = metrics.GetGauge("process_open_fds", "Open file descriptors.");
+  metrics.GetGauge("process_max_fds", "File descriptors that may be open.")
+      .Set(static_cast<double>(FileLimit()));
   Counter& cpu = metrics.GetCounter("process_cpu_seconds_total", "Processor time used.");
   return metrics.OnRender([&] {
     resident.Set(ResidentBytes());

@@ -16,6 +16,7 @@
 #include "runtime/log.h"
 #include "server/commands.h"
 #include "server/config_flags.h"
+#include "server/file_limit.h"
 #include "server/grpc_log.h"
 #include "server/memory.h"
 #include "server/server.h"
@@ -23,6 +24,9 @@
 
 namespace postroad::server {
 namespace {
+
+// With fewer than that the store's own files leave room for a few thousand connections only.
+constexpr uint64_t kFewFiles = 4096;
 
 // SIGTERM and SIGINT as a file descriptor. Made before any thread, so that all of them inherit that
 // the two are blocked.
@@ -171,6 +175,11 @@ int Serve(const ConfigFlags& flags) {
   const Config& config = loaded->config;
   ConfigureLog(config.log.level, config.log.format);
   TakeGrpcLog();
+  const uint64_t files = RaiseFileLimit();
+  if (files < kFewFiles) {
+    LogWarn("few connections will fit: raise the limit on open files (ulimit -n, LimitNOFILE)",
+            {{"open_files", files}});
+  }
   StopSignals signals;
   auto server = Server::Start(config);
   if (!server) {

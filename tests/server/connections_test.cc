@@ -83,5 +83,17 @@ TEST(ConnectionsTest, TenThousandOpenedAndDroppedLeaveNothingBehind) {
   EXPECT_EQ(server.Stop().code, 0);
 }
 
+// As many shells and containers start it: a soft limit of 1,024 files, or less.
+TEST(ConnectionsTest, ALowSoftLimitOnFilesIsRaised) {
+  ServerProcess server({.prefix = {"prlimit", "--nofile=200:2000"}});
+  ASSERT_TRUE(server.ready());
+  EXPECT_EQ(Metric(server, "process_max_fds"), 2000);
+  std::vector<int> fds;
+  for (int i = 0; i < 300; ++i) fds.push_back(Open(server.grpc()));
+  EXPECT_TRUE(Eventually([&] { return Metric(server, "process_open_fds") > 300; }));
+  for (const int fd : fds) Drop(fd, 0);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
 }  // namespace
 }  // namespace postroad::testing

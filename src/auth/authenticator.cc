@@ -1,6 +1,8 @@
 // Everybody may do everything.
 #include "auth/authenticator.h"
 
+#include <algorithm>
+
 namespace postroad::auth {
 namespace {
 
@@ -18,5 +20,13 @@ class AllowAllAuthenticator final : public Authenticator {
 }  // namespace
 
 std::unique_ptr<Authenticator> AllowAll() { return std::make_unique<AllowAllAuthenticator>(); }
+
+std::string_view TokenOf(std::string_view authorization, std::string_view api_key) {
+  constexpr std::string_view kBearer = "bearer ";
+  const bool bearer = authorization.size() > kBearer.size() &&
+                      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
+                                 [](char want, char got) { return want == (got | 0x20); });
+  return bearer ? authorization.substr(kBearer.size()) : api_key;
+}
 
 }  // namespace postroad::auth

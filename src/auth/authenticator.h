@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "auth/principal.h"
 #include "core/error.h"
@@ -16,6 +17,9 @@ struct Credentials {
   std::string token;
   std::string peer;  // the remote address, for logs
 };
+
+// The token of a call that shows these two headers: that of "Bearer <token>", else the API key.
+std::string_view TokenOf(std::string_view authorization, std::string_view api_key);
 
 // Thread-safe; cheap enough for every call.
 class Authenticator {

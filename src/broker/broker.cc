@@ -8,14 +8,10 @@
 
 namespace postroad::broker {
 
-namespace {
-
 Error Draining() {
   return {ErrorCode::kUnavailable, "the server is going down; connect again in a moment", "",
           "DRAINING"};
 }
-
-}  // namespace
 
 BrokerMetrics::BrokerMetrics(Metrics& metrics)
     : posted_events(metrics.GetCounter("postroad_posted_events_total",

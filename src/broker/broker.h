@@ -31,6 +31,9 @@ namespace postroad::broker {
 
 using auth::Principal;
 
+// UNAVAILABLE reason DRAINING: why calls and streams end when the server goes down.
+Error Draining();
+
 // A topic as its administrators see it.
 struct TopicView {
   store::TopicInfo info;

@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/event_json.h"
 #include "cli/listing.h"
 #include "cli/remote.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 namespace json = boost::json;
@@ -21,7 +21,7 @@ struct DeadLettersArgs {
 json::object DeadLetterObject(const DeadLetterInfo& letter) {
   json::object event;
   event["topic"] = letter.event.topic;
-  AddEvent(event, ViewOf(letter.event));
+  gateway::AddEvent(event, ViewOf(letter.event));
   json::array attempts;
   for (const auto& attempt : letter.attempts) {
     attempts.push_back(json::object{{"number", attempt.number},
@@ -113,7 +113,7 @@ Status Show(const Context& context, const DeadLettersArgs& args) {
 }
 
 Status Edit(const Context& context, const DeadLettersArgs& args) {
-  auto contents = ParseEventJson(args.contents);
+  auto contents = gateway::ParseEventJson(args.contents);
   if (!contents) return Invalid("contents", contents.error().ToString());
   POSTROAD_ASSIGN(Admin admin, ConnectAdmin(context));
   POSTROAD_ASSIGN(const auto letter,

@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "cli/event_json.h"
 #include "cli/text.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 
@@ -22,7 +22,7 @@ boost::json::object EventObject(const EventView& event, Offset offset, Timestamp
   boost::json::object object;
   object["topic"] = boost::json::string_view(event.topic.data(), event.topic.size());
   object["offset"] = offset.value();
-  AddEvent(object, event);
+  gateway::AddEvent(object, event);
   object["stored_at"] = FormatTime(stored_at);
   return object;
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cli/event_json.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 namespace {
@@ -54,7 +54,7 @@ class Ndjson final : public Lines {
       POSTROAD_ASSIGN(const auto line, lines_.Next());
       if (!line) return std::nullopt;
       if (line->find_first_not_of(" \t") == std::string_view::npos) continue;
-      auto event = ParseEventJson(*line);
+      auto event = gateway::ParseEventJson(*line);
       if (!event) {
         Error error = std::move(event).error();
         error.field = Place() + (error.field.empty() ? "" : ": " + error.field);

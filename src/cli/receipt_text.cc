@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "cli/event_json.h"
 #include "cli/text.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 namespace json = boost::json;
@@ -18,7 +18,7 @@ json::object SubscriptionObject(const SubscriptionReceipt& receipt) {
   object["attempts"] = receipt.attempts;
   if (receipt.settled_at) object["settled_at"] = FormatTime(*receipt.settled_at);
   if (!receipt.reason.empty()) object["reason"] = receipt.reason;
-  if (!receipt.reply.empty()) AddBytes(object, "reply", receipt.reply);
+  if (!receipt.reply.empty()) gateway::AddBytes(object, "reply", receipt.reply);
   return object;
 }
 

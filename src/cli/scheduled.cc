@@ -4,9 +4,9 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/event_json.h"
 #include "cli/listing.h"
 #include "cli/remote.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 namespace json = boost::json;
@@ -21,7 +21,7 @@ struct ScheduledArgs {
 json::object ScheduledObject(const Event& event) {
   json::object object;
   object["topic"] = event.topic;
-  AddEvent(object, ViewOf(event));
+  gateway::AddEvent(object, ViewOf(event));
   return object;
 }
 
@@ -64,7 +64,7 @@ Status Change(const Context& context, const ScheduledArgs& args) {
   POSTROAD_ASSIGN(const auto due, DueArg(args.at, args.in));
   std::optional<Event> contents;
   if (!args.contents.empty()) {
-    auto parsed = ParseEventJson(args.contents);
+    auto parsed = gateway::ParseEventJson(args.contents);
     if (!parsed) return Invalid("--contents", parsed.error().ToString());
     contents = *std::move(parsed);
   }

@@ -6,11 +6,11 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/event_json.h"
 #include "cli/event_line.h"
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "gateway/json/event_json.h"
 
 namespace postroad::cli {
 namespace {

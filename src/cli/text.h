@@ -25,10 +25,6 @@ std::string Printable(std::string_view bytes);
 // The same, cut to `width` characters with an ellipsis.
 std::string Shortened(std::string_view bytes, size_t width);
 
-std::string Base64(std::string_view bytes);
-// False if `text` is not standard base64.
-bool FromBase64(std::string_view text, std::string& bytes);
-
 // Columns as wide as their widest cell. Numbers go right.
 class Table {
  public:

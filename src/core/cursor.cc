@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 
 #include "core/bytes.h"
@@ -129,6 +130,12 @@ std::optional<Cursor> TakeCursor(std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string EpochText(Epoch epoch) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(epoch.value()));
+  return text;
+}
 
 uint32_t TopicCursorHash(std::string_view topic) { return Crc32(topic); }
 

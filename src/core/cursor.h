@@ -29,6 +29,9 @@ struct FeedCursor {
 
 using Cursor = std::variant<TopicCursor, FeedCursor>;
 
+// The text by which an epoch is shown: 16 hexadecimal digits.
+std::string EpochText(Epoch epoch);
+
 uint32_t TopicCursorHash(std::string_view topic);
 
 // URL-safe text of at most 24 + 14 × partitions characters.

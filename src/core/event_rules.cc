@@ -113,4 +113,14 @@ Status CheckEvent(const EventView& event, std::string_view field) {
   return CheckSearchKeys(event, field);
 }
 
+bool IsTraceparent(std::string_view text) {
+  if (text.size() != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (i != 2 && i != 35 && i != 52 && !hex) return false;
+  }
+  return true;
+}
+
 }  // namespace postroad

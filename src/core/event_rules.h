@@ -21,6 +21,9 @@ Status CheckText(std::string_view text, size_t most, std::string_view parent,
 // parent.headers["name"].
 Status CheckHeader(std::string_view name, std::string_view value, std::string_view parent);
 
+// Whether `text` is a traceparent of W3C Trace Context: version-trace id-parent id-flags.
+bool IsTraceparent(std::string_view text);
+
 }  // namespace postroad
 
 #endif  // POSTROAD_CORE_EVENT_RULES_H_

@@ -86,6 +86,9 @@ struct Settlement {
   std::string reason;  // kNack, kTerminate: for the dead letter; cut at 1 KiB
   std::string reply;   // kAck: goes to who awaits the receipt; at most 64 KiB
 };
+// INVALID_ARGUMENT naming `field`.delay (0 to 365 days), .by (100 ms to 24 h), .payload (64 KiB);
+// cuts the reason to what is kept.
+Status CheckSettlement(Settlement& settlement, std::string_view field);
 struct SettleFailure {
   size_t index = 0;  // in the settlements given
   Error error;       // NOT_FOUND reason UNKNOWN_DELIVERY: not this member's (settled, expired)
@@ -114,6 +117,8 @@ class Member {
  public:
   virtual ~Member() = default;
   virtual void AddCredit(uint64_t events) = 0;
+  // Takes back what credit is left. Deliveries that are on their way still come.
+  virtual void WithdrawCredit() = 0;
   virtual void Settle(std::vector<Settlement> settlements) = 0;
   // Settles and calls `done` on the member's executor with what could not be done.
   virtual void SettleThen(std::vector<Settlement> settlements,

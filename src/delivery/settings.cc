@@ -20,6 +20,32 @@ bool SubscriptionSettings::operator==(const SubscriptionSettings& other) const {
          ordering == other.ordering;
 }
 
+Status CheckSettlement(Settlement& settlement, std::string_view field) {
+  const auto within = [&](std::string_view name, Duration least, Duration most,
+                          const char* range) -> Status {
+    if (!settlement.delay || (*settlement.delay >= least && *settlement.delay <= most)) return {};
+    return Invalid(std::string(field).append(".").append(name), range);
+  };
+  if (settlement.kind == SettleKind::kNack) {
+    POSTROAD_TRY(within("delay", Duration(0), kLongestDelay, "must be 0 to 365 days"));
+  }
+  if (settlement.kind == SettleKind::kExtend) {
+    POSTROAD_TRY(within("by", kShortestDeadline, kLongestDeadline, "must be 100 ms to 24 h"));
+  }
+  if (settlement.reply.size() > kMaxReplyBytes) {
+    return Invalid(std::string(field) + ".payload", "must be at most 64 KiB");
+  }
+  // Whole UTF-8 characters.
+  size_t end = std::min(settlement.reason.size(), kMaxReasonBytes);
+  const auto continues = [&](size_t at) {
+    return at < settlement.reason.size() &&
+           (static_cast<unsigned char>(settlement.reason[at]) & 0xc0) == 0x80;
+  };
+  while (end > 0 && continues(end)) --end;
+  settlement.reason.resize(end);
+  return {};
+}
+
 Status CheckSettings(const SubscriptionSettings& settings, std::string_view field) {
   const std::string at = field.empty() ? "" : std::string(field) + ".";
   if (settings.topics.patterns().empty()) return Invalid(at + "topics", "at least one is needed");

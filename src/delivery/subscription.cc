@@ -27,6 +27,7 @@ class MemberHandle final : public Member {
   void AddCredit(uint64_t events) override {
     subscription_->AddCredit(index_, generation_, events);
   }
+  void WithdrawCredit() override { subscription_->WithdrawCredit(index_, generation_); }
   void Settle(std::vector<Settlement> settlements) override {
     auto failures = subscription_->Settle(index_, generation_, std::move(settlements));
     if (failures.empty()) return;
@@ -227,6 +228,11 @@ void Subscription::AddCredit(MemberIndex member, uint64_t generation, uint64_t e
     state_.AddCredit(member, events);
   }
   Kick();
+}
+
+void Subscription::WithdrawCredit(MemberIndex member, uint64_t generation) {
+  Lock lock(mutex_);
+  if (members_[member].generation == generation) state_.WithdrawCredit(member);
 }
 
 void Subscription::Leave(MemberIndex member, uint64_t generation) {

@@ -64,6 +64,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   void AddCredit(MemberIndex member, uint64_t generation, uint64_t events);
   std::vector<SettleFailure> Settle(MemberIndex member, uint64_t generation,
                                     std::vector<Settlement> settlements);
+  void WithdrawCredit(MemberIndex member, uint64_t generation);
   void Leave(MemberIndex member, uint64_t generation);
 
   Result<std::vector<DeadLetter>> ListDeadLetters(uint64_t after, size_t limit);

@@ -159,6 +159,11 @@ void SubscriptionState::AddCredit(MemberIndex index, uint64_t events) {
   UpdateRoom(member, index);
 }
 
+void SubscriptionState::WithdrawCredit(MemberIndex index) {
+  members_[index].credit = 0;
+  UpdateRoom(members_[index], index);
+}
+
 // Keeps eligible_ and room_ true after a change of credit or in_flight.
 void SubscriptionState::UpdateRoom(MemberState& member, MemberIndex index) {
   uint64_t room = member.credit;

@@ -84,6 +84,8 @@ class SubscriptionState {
   // What it has goes out again at once, before newer ones; the attempt does not count.
   void Leave(MemberIndex member);
   void AddCredit(MemberIndex member, uint64_t events);
+  // Nothing goes out to it until it has credit again.
+  void WithdrawCredit(MemberIndex member);
 
   // Gives at most `max` events to members that have room, in turn; takes their credits.
   void Assign(MonotonicTime now, size_t max, std::vector<Assignment>& out);

@@ -55,6 +55,20 @@ TEST_F(StateTest, MembersShareInTurn) {
   EXPECT_EQ(state.member_in_flight(b), 3u);
 }
 
+TEST_F(StateTest, WithdrawnCreditGivesNothing) {
+  Ingest(0, 6);
+  const MemberIndex a = state.Join(0), b = state.Join(0);
+  state.AddCredit(a, 10);
+  state.AddCredit(b, 1);
+  state.WithdrawCredit(a);
+  EXPECT_EQ(Send(state), (Numbers{0}));
+  EXPECT_EQ(state.member_in_flight(a), 0u);
+  EXPECT_EQ(state.Wanted(), 0u);
+  state.AddCredit(a, 2);
+  EXPECT_EQ(Send(state), (Numbers{1, 2}));
+  EXPECT_EQ(state.credit(a), 0u);
+}
+
 TEST_F(StateTest, CreditsAndLimitsHold) {
   Ingest(0, 10);
   const MemberIndex a = state.Join(2), b = state.Join(0);

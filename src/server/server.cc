@@ -173,12 +173,17 @@ Status Server::Impl::ListenRSocket() {
 Status Server::Impl::ListenHttp() {
   if (config.listen.http.empty()) return {};
   POSTROAD_ASSIGN(Address address, ParseAddress(config.listen.http));
-  gateway::HttpOptions options{.host = address.host, .port = address.port, .pages = Pages()};
+  gateway::HttpOptions options = config.http;
+  options.host = address.host;
+  options.port = address.port;
+  options.version = kVersion;
+  options.pages = Pages();
   if (tls) options.tls = [files = tls.get()] { return files->Current(); };
   if (!config.rsocket_path.empty()) {
     options.upgrades[config.rsocket_path] = ToRSocket(rsocket->server());
   }
-  POSTROAD_ASSIGN(http, gateway::HttpServer::Start(std::move(options), cores, metrics));
+  POSTROAD_ASSIGN(http, gateway::HttpServer::Start(
+                            std::move(options), {*broker, *authenticator, cores, clock, metrics}));
   address.port = http->port();
   listening.push_back({"http", address.ToString()});
   return {};
@@ -219,7 +224,7 @@ void Server::Impl::Close() {
   ready = false;
   if (grpc) grpc->Stop(Duration{});
   if (killbill) killbill->WaitForCalls();
-  if (http) http->Stop();
+  if (http) http->Stop({});
   if (rsocket) rsocket->server().Stop();
   if (delivery) delivery->Stop();
   if (journal) journal->Stop();
@@ -271,8 +276,13 @@ void Server::Drain() {
   const MonotonicTime end = impl_->clock.Monotonic() + timeout;
   impl_->grpc->StartDrain();
   impl_->rsocket->server().Drain("the server is going down; connect again in a moment");
+  if (impl_->http) impl_->http->StartDrain();
   impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
-  impl_->grpc->Stop(std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords));
+  const auto left = [&] {
+    return std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords);
+  };
+  if (impl_->http) impl_->http->Stop(left());
+  impl_->grpc->Stop(left());
   impl_->Close();
 }
 

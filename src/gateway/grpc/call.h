@@ -47,7 +47,7 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
   // Called once, as the call finishes.
   virtual void Finishing() {}
   // The server is to stop; only for calls that asked for it by WatchDrain.
-  virtual void Drain() { FinishWith(Draining()); }
+  virtual void Drain() { FinishWith(broker::Draining()); }
   void WatchDrain() {
     drain_ = gateway_.drain.Add([weak = this->weak_from_this(), &executor = executor_] {
       executor.Post([weak] {

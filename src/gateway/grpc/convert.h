@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "broker/broker.h"
+#include "core/cursor.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/filter.h"
@@ -16,9 +17,6 @@
 #include "postroad/v1/postroad.pb.h"
 
 namespace postroad::gateway {
-
-// The text by which an epoch is shown: 16 hexadecimal digits.
-std::string EpochText(Epoch epoch);
 
 // Times from 1970 to 2200.
 Result<Timestamp> FromProto(const google::protobuf::Timestamp& time, std::string_view field);

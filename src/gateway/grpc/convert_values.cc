@@ -1,6 +1,4 @@
 // Times, events, filters, stream requests.
-#include <cstdio>
-
 #include "gateway/grpc/convert.h"
 
 namespace postroad::gateway {
@@ -15,12 +13,6 @@ std::string Sub(std::string_view field, std::string_view name) {
 }
 
 }  // namespace
-
-std::string EpochText(Epoch epoch) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(epoch.value()));
-  return text;
-}
 
 Result<Timestamp> FromProto(const google::protobuf::Timestamp& time, std::string_view field) {
   constexpr int64_t kLast = kLatestTime.time_since_epoch().count() / kNanosPerSecond;

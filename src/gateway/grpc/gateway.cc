@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/event_rules.h"
+
 namespace postroad::gateway {
 
 namespace {
@@ -12,8 +14,6 @@ constexpr std::array<std::string_view, 17> kCodeNames = {
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
-
-bool IsLowerHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 }  // namespace
 
@@ -102,25 +102,16 @@ std::string_view MetadataValue(const grpc::CallbackServerContext& context, const
 
 Result<std::shared_ptr<const auth::Principal>> Gateway::Authenticate(
     const grpc::CallbackServerContext& context) const {
-  constexpr std::string_view kBearer = "bearer ";
-  auth::Credentials credentials{.peer = context.peer()};
-  const std::string_view authorization = MetadataValue(context, "authorization");
-  const bool bearer = authorization.size() > kBearer.size() &&
-                      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
-                                 [](char want, char got) { return want == (got | 0x20); });
-  credentials.token =
-      bearer ? authorization.substr(kBearer.size()) : MetadataValue(context, "x-api-key");
+  const auth::Credentials credentials{
+      .token = std::string(auth::TokenOf(MetadataValue(context, "authorization"),
+                                         MetadataValue(context, "x-api-key"))),
+      .peer = context.peer()};
   return authenticator.Authenticate(credentials);
 }
 
-// W3C Trace Context, traceparent: version "-" trace-id "-" parent-id "-" flags.
 std::string_view Traceparent(const grpc::CallbackServerContext& context) {
   const std::string_view text = MetadataValue(context, "traceparent");
-  if (text.size() != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (i != 2 && i != 35 && i != 52 && !IsLowerHex(text[i])) return {};
-  }
-  return text;
+  return IsTraceparent(text) ? text : std::string_view();
 }
 
 }  // namespace postroad::gateway

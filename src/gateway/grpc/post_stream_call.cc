@@ -82,7 +82,7 @@ void PostStreamCall::WriteOn() {
   if (writing_ || finished()) return;
   if (slots_.empty()) {
     if (half_closed_) return FinishOk();
-    if (draining_) FinishWith(Draining());
+    if (draining_) FinishWith(broker::Draining());
     return;
   }
   if (!slots_.front().answered) return;

@@ -5,11 +5,6 @@
 
 namespace postroad::gateway {
 
-Error Draining() {
-  return {ErrorCode::kUnavailable, "the server is going down; connect again in a moment", "",
-          "DRAINING"};
-}
-
 grpc::StatusCode ToGrpcCode(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument:

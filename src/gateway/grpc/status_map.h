@@ -11,9 +11,6 @@ namespace postroad::gateway {
 
 inline constexpr char kErrorDomain[] = "postroad";
 
-// Why calls end when the server goes down.
-Error Draining();
-
 grpc::StatusCode ToGrpcCode(ErrorCode code);
 // With google.rpc.ErrorInfo (reason, metadata) and, for a bad field, BadRequest as details.
 grpc::Status ToGrpcStatus(const Error& error);

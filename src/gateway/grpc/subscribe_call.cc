@@ -44,7 +44,7 @@ void SubscribeCall::Finishing() {
   queue_.clear();
 }
 
-void SubscribeCall::Drain() { EndWith(Draining()); }
+void SubscribeCall::Drain() { EndWith(broker::Draining()); }
 
 void SubscribeCall::ReadOn() {
   const bool busy = joining_ || settles_open_ >= kMaxSettlesOpen || failed_.size() >= kMaxFailures;

@@ -18,63 +18,43 @@ using delivery::Settlement;
 
 constexpr size_t kMaxBatchBytes = 256 << 10;
 constexpr size_t kMaxBatchEvents = 10'000;
-constexpr size_t kMaxReplyBytes = 64 << 10;
-constexpr size_t kMaxReasonBytes = 1 << 10;
-constexpr Duration kMaxNackDelay = std::chrono::days(365);
-constexpr Duration kMinExtend = std::chrono::milliseconds(100);
-constexpr Duration kMaxExtend = std::chrono::hours(24);
-
-std::string Path(const char* list, int index, const char* name) {
-  return std::string("settle.") + list + "[" + std::to_string(index) + "]." + name;
+std::string Path(const char* list, int index) {
+  return std::string("settle.") + list + "[" + std::to_string(index) + "]";
 }
 
-// The reason as it is kept: whole UTF-8 characters of at most 1 KiB.
-std::string Cut(const std::string& reason) {
-  if (reason.size() <= kMaxReasonBytes) return reason;
-  size_t end = kMaxReasonBytes;
-  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xc0) == 0x80) --end;
-  return reason.substr(0, end);
-}
-
-Result<Duration> Within(const google::protobuf::Duration& proto, Duration least, Duration most,
-                        const std::string& field, const char* range) {
-  POSTROAD_ASSIGN(const Duration duration, FromProto(proto, field));
-  if (duration < least || duration > most) return Invalid(field, range);
-  return duration;
-}
-
-Result<Settlement> ToSettlement(const v1::Nack& nack, int index) {
-  Settlement settlement{.kind = SettleKind::kNack,
-                        .id = DeliveryId(nack.delivery_id()),
-                        .reason = Cut(nack.reason())};
-  if (nack.has_delay()) {
-    POSTROAD_ASSIGN(settlement.delay,
-                    Within(nack.delay(), Duration(0), kMaxNackDelay, Path("nacks", index, "delay"),
-                           "must be 0 to 365 days"));
-  }
+Result<Settlement> Checked(Settlement settlement, const std::string& field) {
+  POSTROAD_TRY(delivery::CheckSettlement(settlement, field));
   return settlement;
 }
 
-Result<Settlement> ToSettlement(const v1::Extend& extend, int index) {
-  POSTROAD_ASSIGN(const Duration by,
-                  Within(extend.by(), kMinExtend, kMaxExtend, Path("extends", index, "by"),
-                         "must be 100 ms to 24 h"));
-  return Settlement{
-      .kind = SettleKind::kExtend, .id = DeliveryId(extend.delivery_id()), .delay = by};
+Result<Settlement> ToSettlement(const v1::Nack& nack, int index) {
+  const std::string path = Path("nacks", index);
+  Settlement settlement{
+      .kind = SettleKind::kNack, .id = DeliveryId(nack.delivery_id()), .reason = nack.reason()};
+  if (nack.has_delay()) {
+    POSTROAD_ASSIGN(settlement.delay, FromProto(nack.delay(), path + ".delay"));
+  }
+  return Checked(std::move(settlement), path);
 }
 
-Result<Settlement> ToSettlement(const v1::Terminate& terminate, int) {
-  return Settlement{.kind = SettleKind::kTerminate,
-                    .id = DeliveryId(terminate.delivery_id()),
-                    .reason = Cut(terminate.reason())};
+Result<Settlement> ToSettlement(const v1::Extend& extend, int index) {
+  const std::string path = Path("extends", index);
+  POSTROAD_ASSIGN(const Duration by, FromProto(extend.by(), path + ".by"));
+  return Checked({.kind = SettleKind::kExtend, .id = DeliveryId(extend.delivery_id()), .delay = by},
+                 path);
+}
+
+Result<Settlement> ToSettlement(const v1::Terminate& terminate, int index) {
+  return Checked({.kind = SettleKind::kTerminate,
+                  .id = DeliveryId(terminate.delivery_id()),
+                  .reason = terminate.reason()},
+                 Path("terminates", index));
 }
 
 Result<Settlement> ToSettlement(const v1::Reply& reply, int index) {
-  if (reply.payload().size() > kMaxReplyBytes) {
-    return Invalid(Path("replies", index, "payload"), "must be at most 64 KiB");
-  }
-  return Settlement{
-      .kind = SettleKind::kAck, .id = DeliveryId(reply.delivery_id()), .reply = reply.payload()};
+  return Checked(
+      {.kind = SettleKind::kAck, .id = DeliveryId(reply.delivery_id()), .reply = reply.payload()},
+      Path("replies", index));
 }
 
 template <typename List>

@@ -1,11 +1,14 @@
 // See connection.h.
 #include "gateway/http/connection.h"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/http/read.hpp>
 #include <utility>
 
+#include "gateway/http/asio_error.h"
+#include "gateway/http/origin.h"
+#include "gateway/http/problem.h"
+#include "gateway/http/routes.h"
 #include "gateway/http/upgrade.h"
 
 namespace postroad::gateway {
@@ -18,9 +21,6 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadBytes = 2 << 10;
-
-// Completions set `error` and do not throw.
-auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
 std::string Address(TcpSocket& socket) {
   error_code error;
@@ -39,19 +39,106 @@ bool WantsWebSocket(const http::request<http::empty_body>& request) {
          http::token_list(request[http::field::upgrade]).exists("websocket");
 }
 
+// What Beast lets through and may mean something else to what stands before us.
+Status CheckHead(const http::request<http::empty_body>& head) {
+  const auto bad = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message), "", "MALFORMED_REQUEST");
+  };
+  if (head.version() != 11 && head.version() != 10) {
+    return Fail(HttpError(505, ErrorCode::kUnimplemented, "HTTP/1.1 and 1.0 are spoken here",
+                          "HTTP_VERSION"));
+  }
+  if (head.count(http::field::transfer_encoding) > 0 &&
+      (head.count(http::field::transfer_encoding) > 1 || head.version() < 11 ||
+       !beast::iequals(head[http::field::transfer_encoding], "chunked"))) {
+    return bad("the only Transfer-Encoding is chunked, once, in HTTP/1.1");
+  }
+  if (head.count(http::field::content_length) > 1 ||
+      head[http::field::content_length].find(',') != beast::string_view::npos) {
+    return bad("there is more than one Content-Length");
+  }
+  if (head.version() == 11 && head.count(http::field::host) != 1) {
+    return bad("HTTP/1.1 needs one Host");
+  }
+  return {};
+}
+
+asio::awaitable<void> SendPage(Exchange& exchange, const std::function<HttpPage()>& make) {
+  const auto method = exchange.request().head.method();
+  if (method != http::verb::get && method != http::verb::head) {
+    HttpAnswer answer = ProblemAnswer(HttpError(
+        405, ErrorCode::kUnimplemented, "only GET and HEAD are served here", "METHOD_NOT_ALLOWED"));
+    answer.headers.emplace_back("Allow", "GET, HEAD");
+    co_return co_await exchange.Send(std::move(answer));
+  }
+  HttpPage page = make();
+  co_await exchange.Send({.status = static_cast<unsigned>(page.status),
+                          .content_type = std::move(page.content_type),
+                          .body = std::move(page.body)});
+}
+
+Result<std::shared_ptr<const auth::Principal>> Authenticate(Exchange& exchange) {
+  const HttpRequest& request = exchange.request();
+  auth::Credentials credentials{.token = std::string(auth::TokenOf(request.Header("Authorization"),
+                                                                   request.Header("X-API-Key"))),
+                                .peer = request.peer};
+  if (credentials.token.empty() && exchange.gateway().options.query_tokens) {
+    credentials.token = request.Query("access_token").value_or("");
+  }
+  return exchange.gateway().authenticator.Authenticate(credentials);
+}
+
+asio::awaitable<void> Handle(Exchange& exchange, Match match) {
+  if (match.route == nullptr && match.allowed.empty()) {
+    co_return co_await exchange.SendError(
+        HttpError(404, ErrorCode::kNotFound,
+                  "there is nothing at this path; /openapi.json tells "
+                  "what there is",
+                  "NO_SUCH_PATH"));
+  }
+  if (exchange.request().head.method() == http::verb::options) {
+    co_return co_await exchange.Send(PreflightAnswer(exchange.gateway().options.cors_origins,
+                                                     exchange.request(), match.allowed));
+  }
+  if (match.route == nullptr) {
+    HttpAnswer answer = ProblemAnswer(HttpError(
+        405, ErrorCode::kUnimplemented, "this path has " + match.allowed, "METHOD_NOT_ALLOWED"));
+    answer.headers.emplace_back("Allow", match.allowed);
+    co_return co_await exchange.Send(std::move(answer));
+  }
+  if (auto origin = CheckOrigin(exchange.gateway().options.cors_origins, exchange.request());
+      !origin) {
+    co_return co_await exchange.SendError(origin.error());
+  }
+  auto principal = Authenticate(exchange);
+  if (!principal) co_return co_await exchange.SendError(principal.error());
+  exchange.request().principal = *std::move(principal);
+  exchange.request().path_values = std::move(match.values);
+  co_await match.route->handle(exchange);
+}
+
 }  // namespace
 
-Connection::Connection(const HttpOptions& options, Place place, Socket socket)
-    : options_(options),
-      place_(place),
+Connection::Connection(HttpGateway& gateway, size_t core, Socket socket)
+    : gateway_(gateway),
+      options_(gateway.options),
+      core_(core),
       socket_(std::move(socket)),
       peer_(Address(socket_.tcp())),
-      deadline_(place.executor, socket_) {}
+      deadline_(gateway.cores.at(core), socket_) {}
 
 void Connection::Close() {
   error_code ignored;
   closed_ = true;
   socket_.tcp().close(ignored);
+}
+
+void Connection::Drain() {
+  if (exchange_ == nullptr) Close();
+}
+
+void Connection::StopWaiting() {
+  if (exchange_ != nullptr) exchange_->Stop();
 }
 
 asio::awaitable<void> Connection::Run() {
@@ -87,11 +174,19 @@ asio::awaitable<bool> Connection::ServeOne() {
   deadline_.Set(options_.header_timeout);
   error_code error;
   co_await http::async_read_header(socket_, buffer_, parser, Into(error));
-  deadline_.Clear();
-  if (error) co_return co_await Refuse(error);
-  if (UpgradeTo(parser)) co_return false;
-  const bool more = co_await Answer(parser.get());
-  co_return more&& parser.is_done();
+  if (!error && UpgradeTo(parser)) co_return false;
+  Exchange exchange(gateway_, {gateway_.cores.at(core_), core_, socket_, deadline_, buffer_},
+                    parser);
+  exchange_ = &exchange;
+  if (error) {
+    co_await Refuse(exchange, error);
+  } else {
+    deadline_.Clear();
+    exchange.request().peer = peer_;
+    co_await Answer(exchange);
+  }
+  exchange_ = nullptr;
+  co_return exchange.reusable() && !closed_;
 }
 
 bool Connection::UpgradeTo(HeaderParser& parser) {
@@ -102,52 +197,54 @@ bool Connection::UpgradeTo(HeaderParser& parser) {
                  .request = parser.release(),
                  .rest = beast::buffers_to_string(buffer_.data()),
                  .peer = peer_,
-                 .core = place_.core});
+                 .core = core_});
   return true;
 }
 
-asio::awaitable<bool> Connection::Answer(const Head& head) {
-  HttpPage page{.status = 404, .body = "there is nothing here\n"};
-  const bool reads = head.method() == http::verb::get || head.method() == http::verb::head;
-  if (!reads) {
-    page = {.status = 405, .body = "only GET and HEAD are served here\n"};
-  } else if (const auto at = options_.pages.find(PathOf(head.target()));
-             at != options_.pages.end()) {
-    page = at->second();
+asio::awaitable<void> Connection::Answer(Exchange& exchange) {
+  HttpRequest& request = exchange.request();
+  std::string_view operation = "none";
+  Status status = CheckHead(request.head);
+  if (status) status = ParseTarget(request);
+  if (!status) {
+    // What follows may be part of it for others: the connection ends.
+    HttpAnswer answer = ProblemAnswer(status.error());
+    answer.close = true;
+    gateway_.CountClosed("malformed");
+    co_await exchange.Send(std::move(answer));
+  } else if (const auto page = options_.pages.find(request.path); page != options_.pages.end()) {
+    operation = "page";
+    co_await SendPage(exchange, page->second);
+  } else {
+    Match match = FindRoute(request.head.method(), request.segments);
+    if (match.route != nullptr) operation = match.route->operation;
+    co_await Handle(exchange, std::move(match));
   }
-  Response response(static_cast<http::status>(page.status), head.version());
-  response.set(http::field::content_type, page.content_type);
-  response.set(http::field::cache_control, "no-store");
-  if (page.status == 405) response.set(http::field::allow, "GET, HEAD");
-  response.keep_alive(head.keep_alive());
-  response.body() = std::move(page.body);
-  response.prepare_payload();
-  if (head.method() == http::verb::head) response.body().clear();  // its length stays
-  co_return co_await Send(std::move(response));
+  gateway_.CountRequest(operation, exchange.status());
 }
 
-asio::awaitable<bool> Connection::Refuse(error_code error) {
-  if (closed_ || error.category() != http::make_error_code(http::error::end_of_stream).category()) {
-    co_return false;
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) co_return false;
-  Response response(http::status::bad_request, 11);
-  if (error == http::error::header_limit) {
-    response.result(http::status::request_header_fields_too_large);
-  }
-  response.keep_alive(false);
-  response.body() = error.message() + "\n";
-  response.prepare_payload();
-  co_await Send(std::move(response));
-  co_return false;
-}
-
-asio::awaitable<bool> Connection::Send(Response response) {
-  deadline_.Set(options_.write_timeout);
-  error_code error;
-  co_await http::async_write(socket_, response, Into(error));
+// What could not be read is not known to end anywhere, so that the connection ends with the answer.
+asio::awaitable<void> Connection::Refuse(Exchange& exchange, error_code error) {
+  const bool timed_out = deadline_.expired();
   deadline_.Clear();
-  co_return !error && response.keep_alive();
+  const bool malformed =
+      error.category() == http::make_error_code(http::error::bad_method).category();
+  if (timed_out) {
+    gateway_.CountClosed("header_timeout");
+    co_return co_await exchange.SendError(HttpError(
+        408, ErrorCode::kDeadlineExceeded, "the header came too slowly", "HEADER_TIMEOUT"));
+  }
+  if (closed_ || !malformed || error == http::error::end_of_stream) co_return;
+  if (error == http::error::partial_message) co_return;
+  gateway_.CountClosed("malformed");
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    co_return co_await exchange.SendError(
+        HttpError(431, ErrorCode::kInvalidArgument,
+                  "the header is too long (http.max_header_bytes)", "HEADER_TOO_LARGE"));
+  }
+  co_await exchange.SendError({ErrorCode::kInvalidArgument,
+                               "the request is malformed: " + error.message(), "",
+                               "MALFORMED_REQUEST"});
 }
 
 // Lets the peer read what was sent: a close with bytes unread would reset the connection.

@@ -5,54 +5,52 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
 #include <cstddef>
 #include <string>
 
 #include "gateway/http/deadline.h"
-#include "gateway/http/http_server.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/http_gateway.h"
 #include "runtime/asio_socket.h"
-#include "runtime/executor.h"
 
 namespace postroad::gateway {
 
 class Connection {
  public:
-  struct Place {
-    Executor& executor;  // of this core
-    size_t core = 0;
-  };
-  Connection(const HttpOptions& options, Place place, Socket socket);
+  Connection(HttpGateway& gateway, size_t core, Socket socket);
   Connection(const Connection&) = delete;
 
   // Serves until the connection ends.
   boost::asio::awaitable<void> Run();
-  // Ends what it is doing, and Run soon.
+  // What it waits for a request for is closed; a request under way is the last.
+  void Drain();
+  // A request that waits for something ends soon.
+  void StopWaiting();
+  // Ends it at once.
   void Close();
 
  private:
   template <typename T = void>
   using Awaitable = boost::asio::awaitable<T>;
-  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
-  using Head = boost::beast::http::request<boost::beast::http::empty_body>;
-  using Response = boost::beast::http::response<boost::beast::http::string_body>;
+  using HeaderParser = Exchange::HeaderParser;
 
   Awaitable<bool> Handshake();
   // One request and its answer; whether another may come.
   Awaitable<bool> ServeOne();
   Awaitable<bool> WaitForRequest();
   bool UpgradeTo(HeaderParser& parser);
-  Awaitable<bool> Answer(const Head& head);
-  Awaitable<bool> Refuse(boost::system::error_code error);
-  Awaitable<bool> Send(Response response);
+  Awaitable<> Answer(Exchange& exchange);
+  Awaitable<> Refuse(Exchange& exchange, boost::system::error_code error);
   Awaitable<> Shutdown();
 
+  HttpGateway& gateway_;
   const HttpOptions& options_;
-  const Place place_;
+  const size_t core_;
   Socket socket_;
-  std::string peer_;
+  const std::string peer_;
   Deadline deadline_;
   boost::beast::flat_buffer buffer_;
+  Exchange* exchange_ = nullptr;  // of the request under way
   bool closed_ = false;
 };
 

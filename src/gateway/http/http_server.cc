@@ -49,19 +49,20 @@ class Listed {
 
 class Server final : public HttpServer {
  public:
-  Server(HttpOptions options, CorePool& cores, Metrics& metrics)
-      : options_(std::move(options)),
-        cores_(cores),
-        io_(cores.core(0).io),
+  Server(HttpOptions options, const HttpParts& parts)
+      : gateway_(std::move(options), parts),
+        options_(gateway_.options),
+        cores_(parts.cores),
+        io_(cores_.core(0).io),
         acceptor_(io_),
         tls_(options_.tls),
-        connections_(cores.size()),
-        open_gauge_(metrics.GetGauge("postroad_http_connections_open",
-                                     "HTTP connections, upgraded ones aside.")),
-        refused_(metrics.GetCounter(
+        connections_(cores_.size()),
+        open_gauge_(parts.metrics.GetGauge("postroad_http_connections_open",
+                                           "HTTP connections, upgraded ones aside.")),
+        refused_(parts.metrics.GetCounter(
             "postroad_http_connections_refused_total",
             "Connections closed as they came, since http.max_connections were open.")) {}
-  ~Server() override { Stop(); }
+  ~Server() override { Stop({}); }
 
   Status Listen() {
     error_code error;
@@ -80,25 +81,44 @@ class Server final : public HttpServer {
 
   uint16_t port() const override { return port_; }
 
-  void Stop() override {
-    {
-      std::lock_guard lock(mutex_);
-      if (stop_asked_.exchange(true)) return;
-      running_ += cores_.size();  // the tasks below
-    }
-    for (size_t i = 0; i < cores_.size(); ++i) {
-      asio::post(cores_.core(i).io, [this, i] {
-        error_code ignored;
-        if (i == 0) acceptor_.close(ignored);
-        for (Connection* connection : connections_[i].open) connection->Close();
-        Ended();
-      });
-    }
+  void StartDrain() override {
+    gateway_.draining = true;
+    ForEachConnection(&Connection::Drain);
+  }
+
+  void Stop(Duration deadline) override {
+    if (stop_asked_.exchange(true)) return;
+    gateway_.draining = true;
+    asio::post(io_, [this] {
+      error_code ignored;
+      acceptor_.close(ignored);
+    });
+    ForEachConnection(&Connection::Drain);
+    ForEachConnection(&Connection::StopWaiting);
+    gateway_.pull_sessions.Clear();
     std::unique_lock lock(mutex_);
+    if (idle_.wait_for(lock, deadline, [this] { return running_ == 0; })) return;
+    lock.unlock();
+    ForEachConnection(&Connection::Close);
+    lock.lock();
     idle_.wait(lock, [this] { return running_ == 0; });
   }
 
  private:
+  // Later, on each core.
+  void ForEachConnection(void (Connection::*what)()) {
+    for (size_t i = 0; i < cores_.size(); ++i) {
+      {
+        std::lock_guard lock(mutex_);
+        ++running_;
+      }
+      asio::post(cores_.core(i).io, [this, i, what] {
+        for (Connection* connection : connections_[i].open) (connection->*what)();
+        Ended();
+      });
+    }
+  }
+
   void Bind(const tcp::endpoint& endpoint, error_code& error) {
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
@@ -154,7 +174,7 @@ class Server final : public HttpServer {
   asio::awaitable<void> Serve(Socket socket, size_t core) {
     open_gauge_.Add(1);
     {
-      Connection connection(options_, {cores_.at(core), core}, std::move(socket));
+      Connection connection(gateway_, core, std::move(socket));
       const Listed listed(connections_[core], connection);
       if (!stop_asked_) co_await connection.Run();
     }
@@ -162,7 +182,8 @@ class Server final : public HttpServer {
     --open_;
   }
 
-  const HttpOptions options_;
+  HttpGateway gateway_;
+  const HttpOptions& options_;
   CorePool& cores_;
   asio::io_context& io_;  // the first core's
   // On the first core only.
@@ -182,9 +203,8 @@ class Server final : public HttpServer {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions options, CorePool& cores,
-                                                      Metrics& metrics) {
-  auto server = std::make_unique<Server>(std::move(options), cores, metrics);
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpOptions options, const HttpParts& parts) {
+  auto server = std::make_unique<Server>(std::move(options), parts);
   POSTROAD_TRY(server->Listen());
   return server;
 }

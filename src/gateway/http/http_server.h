@@ -9,9 +9,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "auth/authenticator.h"
+#include "broker/broker.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/metrics.h"
 #include "runtime/tls_identity.h"
@@ -46,23 +50,43 @@ struct HttpOptions {
   Duration body_timeout = std::chrono::seconds(30);
   // For the peer to take an answer, or a piece of a stream.
   Duration write_timeout = std::chrono::seconds(30);
+  // A stream that has nothing to tell says this often that it lives, unless its reader asks else.
+  Duration heartbeat = std::chrono::seconds(15);
+  std::string version = "unknown";  // what GET /v1/stats says
   uint64_t max_header_bytes = 16 << 10;
   uint64_t max_body_bytes = 16 << 20;
+  // Web pages of these origins may use the API; "*": all. Empty: only those of this server.
+  std::vector<std::string> cors_origins;
+  // Whether a key may stand in the query (?access_token=…): EventSource can set no header.
+  bool query_tokens = false;
   HttpPages pages;
   HttpUpgrades upgrades;
+};
+
+// What the server works with; all must outlive it.
+struct HttpParts {
+  broker::Broker& broker;
+  auth::Authenticator& authenticator;
+  CorePool& cores;
+  Clock& clock;
+  Metrics& metrics;
 };
 
 // Accepts on the pool's first core; each connection lives on the next core in turn. Thread-safe,
 // not to be stopped or destroyed on a core.
 class HttpServer {
  public:
-  // UNAVAILABLE naming the address if it cannot listen there. The pool must outlive the server.
-  static Result<std::unique_ptr<HttpServer>> Start(HttpOptions options, CorePool& cores,
-                                                   Metrics& metrics);
+  // UNAVAILABLE naming the address if it cannot listen there.
+  static Result<std::unique_ptr<HttpServer>> Start(HttpOptions options, const HttpParts& parts);
   virtual ~HttpServer() = default;  // stops at once
   virtual uint16_t port() const = 0;
-  // Closes everything and waits until nothing of it runs any more. Idempotent. Before the pool's.
-  virtual void Stop() = 0;
+  // Closes the connections that wait for a request; the others get their answer and are closed
+  // then. New ones are still taken, for /readyz. Idempotent.
+  virtual void StartDrain() = 0;
+  // Requests that wait (for receipts, for deliveries) end with UNAVAILABLE reason DRAINING. What is
+  // still open at the deadline is closed. Waits until nothing of it runs any more. Idempotent;
+  // before the pool's.
+  virtual void Stop(Duration deadline) = 0;
 };
 
 }  // namespace postroad::gateway

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "gateway/grpc/grpc_server.h"
+#include "gateway/http/http_server.h"
 #include "gateway/rsocket/options.h"
 #include "journal/journal.h"
 #include "runtime/log.h"
@@ -58,6 +59,7 @@ struct Config {
   rsocket_gateway::RSocketOptions rsocket;  // its address is filled in when serving
   std::string rsocket_path = "/rsocket";    // on the HTTP port; empty: no WebSocket
   gateway::GrpcOptions grpc;                // its addresses and version are filled in when serving
+  gateway::HttpOptions http;                // the same
   std::vector<auth::ApiKey> keys;           // those in key files have been read
 };
 

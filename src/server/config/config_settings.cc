@@ -33,8 +33,10 @@ Status CheckPattern(const std::string& text) {
 }
 
 void DeclareServer(Settings& settings, Config& config) {
-  settings.Text("listen.http", "Address of /metrics, /healthz and /readyz. Empty: none.",
-                config.listen.http, CheckHttpAddress);
+  settings.Text(
+      "listen.http",
+      "Address of the HTTP API, event streams, /metrics, /healthz and /readyz. Empty: none.",
+      config.listen.http, CheckHttpAddress);
   settings.List("listen.grpc",
                 "Addresses of the gRPC API, also \"unix:/path\". Port 0 takes any free port.",
                 config.listen.grpc, CheckGrpcAddress);
@@ -132,8 +134,11 @@ Status CheckPath(const std::string& text) {
 }
 
 Status CheckOrigin(const std::string& text) {
-  if (text == "*" || text.contains("://")) return {};
-  return Invalid({}, "must be \"*\" or an origin like \"https://app.example\"");
+  const size_t scheme = text.find("://");
+  const bool origin = scheme != std::string::npos && scheme > 0 &&
+                      text.find('/', scheme + 3) == std::string::npos && text.size() > scheme + 3;
+  if (text == "*" || origin) return {};
+  return Invalid({}, "must be an origin as in \"https://app.example.com\", or \"*\"");
 }
 
 void DeclareRSocket(Settings& settings, Config& config) {
@@ -174,6 +179,38 @@ void DeclareRSocket(Settings& settings, Config& config) {
                  rsocket.resume_bytes, {0, kGiB});
 }
 
+void DeclareHttp(Settings& settings, gateway::HttpOptions& http) {
+  settings.Count("http.max_connections", "Connections at once; more are closed as they come.",
+                 http.max_connections, {1, 1'000'000});
+  settings.Time("http.idle_timeout", "A connection without a request this long is closed.",
+                http.idle_timeout, {milliseconds(1), hours(24)});
+  settings.Time("http.header_timeout",
+                "For the TLS handshake, and from a request's first byte to the end of its header.",
+                http.header_timeout, {milliseconds(1), hours(1)});
+  settings.Time("http.body_timeout", "For each 16 KiB of a request's body, or what is left of it.",
+                http.body_timeout, {milliseconds(1), hours(1)});
+  settings.Time("http.write_timeout",
+                "For the peer to take an answer, or a piece of a stream; then it is closed.",
+                http.write_timeout, {milliseconds(1), hours(1)});
+  settings.Time("http.heartbeat",
+                "A stream with nothing to tell says this often that it lives, unless its reader "
+                "asks otherwise.",
+                http.heartbeat, {seconds(1), hours(1)});
+  settings.Bytes("http.max_header_bytes", "The longest header of a request.", http.max_header_bytes,
+                 {kKiB, kMiB});
+  settings.Bytes("http.max_body_bytes",
+                 "The longest body of a request, unpacked; of NDJSON, the longest line.",
+                 http.max_body_bytes, {kKiB, kGiB});
+  settings.List("http.cors_origins",
+                "Origins of web pages that may use the API (CORS), as in "
+                "\"https://app.example.com\"; \"*\": all. Empty: only pages of this address.",
+                http.cors_origins, CheckOrigin);
+  settings.Flag("http.query_tokens",
+                "Whether a key may stand in the query as `access_token`, for EventSource, which "
+                "sets no headers. Proxies tend to log queries.",
+                http.query_tokens);
+}
+
 }  // namespace
 
 Config::Config() { store.directory = "./var"; }
@@ -185,6 +222,7 @@ Settings DeclareSettings(Config& config) {
   DeclareJournal(settings, config.journal);
   DeclareGrpc(settings, config.grpc);
   DeclareRSocket(settings, config);
+  DeclareHttp(settings, config.http);
   return settings;
 }
 

@@ -1,10 +1,10 @@
-#include "cli/event_json.h"
+#include "gateway/json/event_json.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 
-namespace postroad::cli {
+namespace postroad::gateway {
 namespace {
 
 std::string Serialized(const Event& event) {
@@ -59,4 +59,4 @@ TEST(EventJson, WhatIsWrongIsNamed) {
 }
 
 }  // namespace
-}  // namespace postroad::cli
+}  // namespace postroad::gateway

@@ -1,0 +1,115 @@
+// One request and its answer, as handlers work with it.
+#ifndef POSTROAD_GATEWAY_HTTP_EXCHANGE_H_
+#define POSTROAD_GATEWAY_HTTP_EXCHANGE_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/json/value.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/http/deadline.h"
+#include "gateway/http/gzip.h"
+#include "gateway/http/http_gateway.h"
+#include "gateway/http/request.h"
+#include "gateway/http/signal.h"
+
+namespace postroad::gateway {
+
+// What of the connection a request uses.
+struct Wire {
+  Executor& executor;
+  size_t core;
+  Socket& socket;
+  Deadline& deadline;
+  boost::beast::flat_buffer& buffer;
+};
+
+class Exchange {
+ public:
+  template <typename T = void>
+  using Awaitable = boost::asio::awaitable<T>;
+  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using Buffers = std::vector<boost::asio::const_buffer>;
+
+  Exchange(HttpGateway& gateway, Wire wire, HeaderParser& parser);
+  Exchange(const Exchange&) = delete;
+
+  HttpGateway& gateway() { return gateway_; }
+  HttpRequest& request() { return request_; }
+  Executor& executor() { return wire_.executor; }
+  RunTexts& texts() { return gateway_.texts[wire_.core]; }
+  // Set when the peer left or the server is to stop, and by whom the handler gives it to.
+  const std::shared_ptr<Signal>& signal() { return signal_; }
+  // The broker ends what streams; what else waits is to end now.
+  bool stopping() const { return stopping_; }
+  void Stop();
+
+  // --- The body. Asks for it (100 Continue) where the peer waits for that. ---
+  // All of it. Errors: 408 BODY_TIMEOUT, 413 BODY_TOO_LARGE, 415, 400 (malformed, cut off).
+  Awaitable<Result<std::string>> ReadBody();
+  // What has come, some KiB; empty at the end. The same errors, without a limit of the whole.
+  Awaitable<Result<std::string>> ReadPiece();
+  // Whether ReadPiece has something without waiting.
+  bool MoreIsHere();
+
+  // --- A whole answer. ---
+  Awaitable<> Send(HttpAnswer answer);
+  Awaitable<> SendError(const Error& error, const boost::json::value* body = nullptr);
+
+  // --- An answer of unknown length. False: the peer is gone or takes nothing any more. ---
+  Awaitable<bool> BeginStream(std::string_view content_type);
+  // One piece at a time; the buffers are free again when it returns.
+  Awaitable<bool> Write(const Buffers& buffers);
+  Awaitable<bool> EndStream();
+  // The piece under way, if any, has this long from now.
+  void Hurry(Duration limit);
+
+  // --- Whether the peer is still there, while nothing is read. ---
+  void WatchPeer();
+  Awaitable<> UnwatchPeer();
+  bool peer_gone() const { return peer_gone_; }
+
+  // After the answer: whether the connection may take another request.
+  bool reusable() const { return reusable_; }
+  // 0: none was sent.
+  unsigned status() const { return status_; }
+
+ private:
+  using BodyParser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+
+  Awaitable<Status> BeginBody();
+  // As it is sent.
+  Awaitable<Result<std::string>> ReadRaw(bool fill);
+  // Unpacked.
+  Awaitable<Result<std::string>> ReadUnpacked(bool fill);
+  bool BodyDone() const;
+  template <typename Message>
+  void AddCommonFields(Message& message);
+  bool Wrote(boost::system::error_code error);
+
+  HttpGateway& gateway_;
+  const Wire wire_;
+  HeaderParser& head_parser_;
+  std::optional<BodyParser> body_parser_;
+  std::optional<Gunzip> gunzip_;
+  HttpRequest request_;
+  const std::shared_ptr<Signal> signal_;
+  bool watching_ = false;
+  bool peer_gone_ = false;
+  bool stopping_ = false;
+  bool chunked_ = false;
+  bool writing_ = false;
+  bool reusable_ = false;
+  unsigned status_ = 0;
+};
+
+}  // namespace postroad::gateway
+
+#endif  // POSTROAD_GATEWAY_HTTP_EXCHANGE_H_

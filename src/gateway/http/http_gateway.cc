@@ -1,0 +1,51 @@
+// See http_gateway.h.
+#include "gateway/http/http_gateway.h"
+
+#include "gateway/http/openapi.h"
+
+namespace postroad::gateway {
+
+namespace {
+
+HttpOptions WithDocument(HttpOptions options) {
+  options.pages["/openapi.json"] = [] {
+    return HttpPage{.content_type = "application/json", .body = std::string(OpenApiDocument())};
+  };
+  return options;
+}
+
+}  // namespace
+
+HttpGateway::HttpGateway(HttpOptions options, const HttpParts& parts)
+    : options(WithDocument(std::move(options))),
+      broker(parts.broker),
+      authenticator(parts.authenticator),
+      cores(parts.cores),
+      clock(parts.clock),
+      metrics(parts.metrics),
+      texts(parts.cores.size()),
+      pull_sessions(broker, cores, clock, metrics),
+      streamed_events(metrics.GetCounter("postroad_http_streamed_events_total",
+                                         "Events written to HTTP streams.")),
+      stored_to_written(metrics.GetHistogram(
+          "postroad_http_stored_to_written_seconds",
+          "From an event's being stored to its being written, of HTTP streams that are caught up.",
+          LatencyBounds())) {}
+
+void HttpGateway::CountClosed(std::string_view reason) {
+  metrics
+      .GetCounter("postroad_http_connections_closed_total",
+                  "HTTP connections that the server ended, by reason.",
+                  {{"reason", std::string(reason)}})
+      .Add();
+}
+
+void HttpGateway::CountRequest(std::string_view operation, unsigned status) {
+  metrics
+      .GetCounter("postroad_http_requests_total",
+                  "HTTP requests answered, by operation and status.",
+                  {{"operation", std::string(operation)}, {"status", std::to_string(status)}})
+      .Add();
+}
+
+}  // namespace postroad::gateway

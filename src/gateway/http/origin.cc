@@ -1,0 +1,43 @@
+// See origin.h.
+#include "gateway/http/origin.h"
+
+#include <algorithm>
+#include <boost/beast/http/verb.hpp>
+
+namespace postroad::gateway {
+
+using boost::beast::http::verb;
+
+bool OriginAllowed(const std::vector<std::string>& allowed, std::string_view origin) {
+  return std::ranges::any_of(allowed,
+                             [&](const std::string& one) { return one == "*" || one == origin; });
+}
+
+Status CheckOrigin(const std::vector<std::string>& allowed, const HttpRequest& request) {
+  const verb method = request.head.method();
+  const std::string_view origin = request.Header("Origin");
+  if (origin.empty() || method == verb::get || method == verb::head) return {};
+  const size_t slashes = origin.find("//");
+  const std::string_view host =
+      slashes == std::string_view::npos ? origin : origin.substr(slashes + 2);
+  if (host == request.Header("Host") || OriginAllowed(allowed, origin)) return {};
+  return Fail(
+      ErrorCode::kPermissionDenied,
+      "pages of " + std::string(origin) + " may not do this; http.cors_origins says who may", "",
+      "ORIGIN_NOT_ALLOWED");
+}
+
+HttpAnswer PreflightAnswer(const std::vector<std::string>& allowed, const HttpRequest& request,
+                           const std::string& methods) {
+  HttpAnswer answer{.status = 204, .content_type = "", .headers = {{"Allow", methods}}};
+  const std::string_view origin = request.Header("Origin");
+  if (origin.empty() || !OriginAllowed(allowed, origin)) return answer;
+  answer.headers.emplace_back("Access-Control-Allow-Methods", methods);
+  // What the API reads; those of CloudEvents in binary mode are many.
+  const std::string_view asked = request.Header("Access-Control-Request-Headers");
+  if (!asked.empty()) answer.headers.emplace_back("Access-Control-Allow-Headers", asked);
+  answer.headers.emplace_back("Access-Control-Max-Age", "600");
+  return answer;
+}
+
+}  // namespace postroad::gateway

@@ -1,0 +1,178 @@
+// See stream_text.h.
+#include "gateway/http/stream_text.h"
+
+#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "core/event.h"
+#include "gateway/http/problem.h"
+#include "gateway/http/values_json.h"
+#include "gateway/json/event_json.h"
+
+namespace postroad::gateway {
+
+namespace json = boost::json;
+
+namespace {
+
+// Texts kept a core.
+constexpr size_t kMaxTexts = 64;
+constexpr size_t kMaxTextBytes = 4 << 20;
+constexpr int kRetryMillis = 1'000;
+// For a stream that another replaced: its client is not to take turns with that one.
+constexpr int kReplacedRetryMillis = 60'000;
+
+json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+// A notice: a named event, or a line with one member of that name.
+std::string Notice(ReadFormat format, std::string_view name, json::object value,
+                   std::string_view cursor) {
+  std::string text;
+  if (format == ReadFormat::kSse) {
+    if (!cursor.empty()) text.append("id: ").append(cursor).append("\n");
+    text.append("event: ").append(name).append("\ndata: ");
+    return text.append(json::serialize(value)).append("\n\n");
+  }
+  json::object line;
+  line[View(name)] = std::move(value);
+  if (!cursor.empty()) line["cursor"] = View(cursor);
+  return json::serialize(line) + "\n";
+}
+
+}  // namespace
+
+EventCursors::EventCursors(std::string_view batch_cursor) {
+  if (auto decoded = DecodeCursor(batch_cursor, "cursor")) cursor_ = *std::move(decoded);
+}
+
+std::string EventCursors::After(Offset offset, std::optional<FeedPosition> position) const {
+  if (const auto* topic = std::get_if<TopicCursor>(&cursor_)) {
+    return EncodeCursor(TopicCursor{topic->epoch, offset + 1, topic->topic_hash});
+  }
+  const auto& feed = std::get<FeedCursor>(cursor_);
+  if (feed.next.size() != 1 || !position) return {};
+  return EncodeCursor(FeedCursor{feed.epoch, {*position + 1}});
+}
+
+void AppendEventText(std::string& out, std::string_view topic, Offset offset,
+                     std::optional<FeedPosition> position, Timestamp stored_at,
+                     const EventView& event, std::string_view cursor) {
+  unsigned char room[4096];
+  json::monotonic_resource memory(room, sizeof room);
+  json::object object(&memory);
+  object["topic"] = View(topic);
+  object["offset"] = offset.value();
+  if (position) object["position"] = position->value();
+  object["stored_at"] = View(FormatTime(stored_at));
+  if (!cursor.empty()) object["cursor"] = View(cursor);
+  AddAttributes(object, event);
+  AppendWithPayload(std::move(object), event, out);
+}
+
+Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
+                            const EventCursors& cursors, uint64_t most) {
+  std::string text;
+  text.reserve(run.bytes + run.count * 160);
+  EventView event;
+  uint64_t index = 0;
+  for (const std::string_view piece : run.pieces) {
+    BodyReader records(piece);
+    while (index < most) {
+      const auto record = records.Next();
+      if (!record) break;
+      POSTROAD_TRY(ParseRecord(*record, event));
+      const Offset offset = run.offsets.empty() ? run.first + index : run.offsets[index];
+      std::optional<FeedPosition> position;
+      if (run.position) position = *run.position + (offset - run.first);
+      const std::string cursor = cursors.After(offset, position);
+      const bool sse = format == ReadFormat::kSse;
+      if (sse && !cursor.empty()) text.append("id: ").append(cursor).append("\n");
+      if (sse) text.append("data: ");
+      AppendEventText(text, *run.topic, offset, position, run.stored_at, event,
+                      sse ? std::string_view() : cursor);
+      text.append(sse ? "\n\n" : "\n");
+      ++index;
+    }
+    if (!records.ok()) return Fail(ErrorCode::kDataLoss, "a stored event is malformed");
+  }
+  return text;
+}
+
+Result<SharedText> RunTexts::Get(ReadFormat format, const broker::StreamRun& run,
+                                 const EventCursors& cursors) {
+  const bool whole = run.offsets.empty() && run.pieces.size() == 1;
+  if (whole) {
+    for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+      if (entry->identity == run.owner.get() && entry->first == run.first &&
+          entry->count == run.count && entry->format == format &&
+          entry->along_feed == cursors.along_feed() && !entry->run.expired()) {
+        return entry->text;
+      }
+    }
+  }
+  POSTROAD_ASSIGN(std::string made, RunText(format, run, cursors, run.count));
+  auto text = std::make_shared<const std::string>(std::move(made));
+  if (!whole) return text;
+  entries_.push_back(
+      {run.owner, run.owner.get(), run.first, run.count, format, cursors.along_feed(), text});
+  bytes_ += text->size();
+  while (entries_.size() > kMaxTexts || bytes_ > kMaxTextBytes) {
+    bytes_ -= entries_.front().text->size();
+    entries_.pop_front();
+  }
+  return text;
+}
+
+std::string OpeningText(ReadFormat format, std::string_view cursor) {
+  if (format != ReadFormat::kSse) return {};
+  // An id alone is no event: it only tells where to go on from.
+  return std::string("retry: ")
+      .append(std::to_string(kRetryMillis))
+      .append("\nid: ")
+      .append(cursor)
+      .append("\n\n");
+}
+
+std::string NoticesText(ReadFormat format, const broker::StreamBatch& batch) {
+  // Without ids: who loses the connection now is told again.
+  std::string text;
+  if (batch.epoch_changed) {
+    text.append(Notice(format, "epoch_changed", EpochJson(*batch.epoch_changed), {}));
+  }
+  for (const broker::StreamGap& gap : batch.gaps) {
+    text.append(Notice(format, "gap", GapJson(gap), {}));
+  }
+  return text;
+}
+
+std::string CaughtUpText(ReadFormat format, std::string_view cursor) {
+  return Notice(format, "caught_up", {}, cursor);
+}
+
+std::string HeartbeatText(ReadFormat format, std::string_view cursor) {
+  if (format == ReadFormat::kSse) return std::string("id: ").append(cursor).append("\n\n");
+  return Notice(format, "heartbeat", {}, cursor);
+}
+
+std::string EndText(ReadFormat format, const Error& reason, std::string_view cursor) {
+  std::string text = Notice(format, "end", Problem(reason), cursor);
+  if (format == ReadFormat::kSse && reason.reason == "REPLACED") {
+    text.insert(0, "retry: " + std::to_string(kReplacedRetryMillis) + "\n");
+  }
+  return text;
+}
+
+json::object EpochJson(const broker::EpochChange& change) {
+  return {{"old_epoch", EpochText(change.before)}, {"new_epoch", EpochText(change.now)}};
+}
+
+json::object GapJson(const broker::StreamGap& gap) {
+  json::object object;
+  if (!gap.topic.empty()) object["topic"] = gap.topic;
+  object["first"] = gap.first;
+  object["end"] = gap.end;
+  return object;
+}
+
+}  // namespace postroad::gateway

@@ -1,0 +1,77 @@
+// What streams tell, as text: server-sent events and lines of JSON. What is alike for all readers
+// of a run is made once.
+#ifndef POSTROAD_GATEWAY_HTTP_STREAM_TEXT_H_
+#define POSTROAD_GATEWAY_HTTP_STREAM_TEXT_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/event_stream.h"
+#include "core/cursor.h"
+#include "gateway/http/read_request.h"
+
+namespace postroad::gateway {
+
+using SharedText = std::shared_ptr<const std::string>;
+
+// Cursors behind single events, made from the one behind the batch.
+class EventCursors {
+ public:
+  explicit EventCursors(std::string_view batch_cursor);
+  // Empty where only the batch's is known (a feed of several partitions).
+  std::string After(Offset offset, std::optional<FeedPosition> position) const;
+  bool along_feed() const { return std::holds_alternative<FeedCursor>(cursor_); }
+
+ private:
+  Cursor cursor_;
+};
+
+// The first `most` events of the run. DATA_LOSS if it is malformed.
+//
+//   id: <cursor after it>\ndata: <JSON>\n\n      or one line of JSON with "cursor"
+Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
+                            const EventCursors& cursors, uint64_t most);
+
+// The same of whole runs, kept for a while for other readers. For one core.
+class RunTexts {
+ public:
+  Result<SharedText> Get(ReadFormat format, const broker::StreamRun& run,
+                         const EventCursors& cursors);
+
+ private:
+  struct Entry {
+    std::weak_ptr<const store::Run> run;
+    const store::Run* identity;
+    Offset first;
+    uint32_t count;
+    ReadFormat format;
+    bool along_feed;
+    SharedText text;
+  };
+  std::deque<Entry> entries_;  // the oldest first
+  size_t bytes_ = 0;
+};
+
+// Before a stream's first event: where it begins, and how soon to connect again.
+std::string OpeningText(ReadFormat format, std::string_view cursor);
+// Epoch change and gaps of a batch.
+std::string NoticesText(ReadFormat format, const broker::StreamBatch& batch);
+std::string CaughtUpText(ReadFormat format, std::string_view cursor);
+std::string HeartbeatText(ReadFormat format, std::string_view cursor);
+// The last of a stream: why it ends.
+std::string EndText(ReadFormat format, const Error& reason, std::string_view cursor);
+
+boost::json::object EpochJson(const broker::EpochChange& change);
+boost::json::object GapJson(const broker::StreamGap& gap);
+// One event as a reader sees it: a line of JSON.
+void AppendEventText(std::string& out, std::string_view topic, Offset offset,
+                     std::optional<FeedPosition> position, Timestamp stored_at,
+                     const EventView& event, std::string_view cursor);
+
+}  // namespace postroad::gateway
+
+#endif  // POSTROAD_GATEWAY_HTTP_STREAM_TEXT_H_

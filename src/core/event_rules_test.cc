@@ -100,5 +100,12 @@ TEST(CheckEventTest, WithoutAParentTheFieldStandsAlone) {
   EXPECT_EQ(CheckEvent(ViewOf(event), "").error().field, "id");
 }
 
+TEST(EventRules, Traceparents) {
+  EXPECT_TRUE(IsTraceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  EXPECT_FALSE(IsTraceparent("00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+  EXPECT_FALSE(IsTraceparent("00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01"));
+  EXPECT_FALSE(IsTraceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0"));
+}
+
 }  // namespace
 }  // namespace postroad

@@ -68,6 +68,9 @@ TEST_F(WireTest, AnswersHeadWithoutABody) {
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.headers.at("content-length"), "6");
   EXPECT_EQ(client.Ask("GET", "/page").body, "a page");
+  const HttpReply stream = client.Ask("HEAD", "/v1/events?topic=t&format=sse");
+  EXPECT_EQ(stream.headers.at("content-type"), "text/event-stream");
+  EXPECT_EQ(client.Ask("GET", "/page").body, "a page");
 }
 
 TEST_F(WireTest, SpeaksHttp10) {
@@ -241,6 +244,9 @@ TEST_F(WireTest, TakesNoMoreConnectionsThanAllowed) {
   HttpClient first(port());
   EXPECT_EQ(first.Ask("GET", "/page").body, "a page");
   HttpClient second(port());
+  const HttpReply full = second.Read();
+  EXPECT_EQ(full.status, 503);
+  EXPECT_EQ(full.Reason(), "TOO_MANY_CONNECTIONS");
   EXPECT_TRUE(second.Closed());
   EXPECT_EQ(Counted("postroad_http_connections_refused_total"), 1);
   first.Close();

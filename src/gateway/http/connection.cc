@@ -186,7 +186,7 @@ asio::awaitable<bool> Connection::ServeOne() {
     co_await Answer(exchange);
   }
   exchange_ = nullptr;
-  co_return exchange.reusable() && !closed_;
+  co_return exchange.reusable() && !closed_ && !gateway_.draining;
 }
 
 bool Connection::UpgradeTo(HeaderParser& parser) {

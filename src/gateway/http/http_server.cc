@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <list>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,14 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+
+// As far as the socket takes it at once: a connection too many is to cost nothing.
+constexpr std::string_view kFull =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+    "Content-Type: application/problem+json\r\nContent-Length: 186\r\n\r\n"
+    R"({"type":"urn:postroad:error:TOO_MANY_CONNECTIONS","title":"Service Unavailable","status":503,)"
+    R"("detail":"too many connections","code":"RESOURCE_EXHAUSTED","reason":"TOO_MANY_CONNECTIONS"})"
+    "\n";
 
 // The connections of one core, touched there only.
 struct CoreConnections {
@@ -158,12 +167,21 @@ class Server final : public HttpServer {
       }
       if (open_ >= options_.max_connections) {
         refused_.Add();
+        TellFull(socket);
         continue;
       }
       ++open_;
       socket.set_option(tcp::no_delay(true), error);
       Spawn(cores_.core(next).io, Serve(MakeSocket(std::move(socket)), next));
     }
+  }
+
+  void TellFull(tcp::socket& socket) const {
+    if (options_.tls) return;
+    error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(kFull), ignored);
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
   }
 
   Socket MakeSocket(tcp::socket socket) {

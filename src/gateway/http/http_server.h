@@ -41,7 +41,7 @@ struct HttpOptions {
   std::string host;
   uint16_t port = 0;                  // 0: any free port
   TlsIdentitySource tls;              // asked at each new connection; empty: plain text
-  uint32_t max_connections = 20'000;  // more are closed as they come
+  uint32_t max_connections = 20'000;  // more are told so (503) and closed as they come
   // Between requests.
   Duration idle_timeout = std::chrono::seconds(75);
   // For the TLS handshake, and from the first byte of a request to the end of its header.

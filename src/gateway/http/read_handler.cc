@@ -19,6 +19,10 @@ constexpr Duration kEndGrace = std::chrono::seconds(5);
 
 MonotonicTime Later(HttpGateway& gateway, Duration by) { return gateway.clock.Monotonic() + by; }
 
+const char* StreamType(ReadFormat format) {
+  return format == ReadFormat::kSse ? "text/event-stream" : "application/x-ndjson";
+}
+
 // One peer's stream. Pulls when the socket has taken what was pulled before.
 class EventReader {
  public:
@@ -165,8 +169,7 @@ asio::awaitable<void> EventReader::End(Error reason) {
 }
 
 asio::awaitable<void> EventReader::SendStream() {
-  const bool sse = wish_.format == ReadFormat::kSse;
-  bool going = co_await exchange_.BeginStream(sse ? "text/event-stream" : "application/x-ndjson");
+  bool going = co_await exchange_.BeginStream(StreamType(wish_.format));
   if (going) going = co_await WriteText(OpeningText(wish_.format, stream_->Cursor()));
   last_write_ = last_news_ = exchange_.gateway().clock.Monotonic();
   while (going && !ended_ && !Over()) {
@@ -190,6 +193,10 @@ HandlerResult HandleReadEvents(Exchange& exchange) {
   auto wish = ParseRead(exchange.request(), gateway.options.heartbeat, gateway.clock.Now());
   if (!wish) co_return co_await exchange.SendError(wish.error());
   const ReadFormat format = wish->format;
+  if (format != ReadFormat::kJson &&
+      exchange.request().head.method() == boost::beast::http::verb::head) {
+    co_return co_await exchange.Send({.content_type = StreamType(format)});
+  }
   EventReader reader(exchange, *std::move(wish));
   if (auto opened = reader.Open(); !opened) co_return co_await exchange.SendError(opened.error());
   if (format == ReadFormat::kJson) co_return co_await reader.SendPage();

@@ -58,5 +58,37 @@ TEST(EventJson, WhatIsWrongIsNamed) {
   EXPECT_TRUE(message(R"({"deliver_at":"tomorrow"})").starts_with("deliver_at: "));
 }
 
+std::string WithPayload(const std::string& content_type, const std::string& payload) {
+  std::string text;
+  const Event event{.content_type = content_type, .payload = payload};
+  AppendWithPayload({{"a", 1}}, ViewOf(event), text);
+  return text;
+}
+
+TEST(EventJson, AJsonPayloadGoesInAsItIs) {
+  EXPECT_EQ(WithPayload("application/json", R"({"n": 123456789012345678901})"),
+            R"({"a":1,"payload":{"n": 123456789012345678901}})");
+  EXPECT_EQ(WithPayload("application/problem+json; charset=utf-8", " [1,\n2]\n"),
+            R"({"a":1,"payload": [1, 2] })");
+}
+
+TEST(EventJson, WhatIsNoJsonGoesInAsText) {
+  EXPECT_EQ(WithPayload("text/plain", "1"), R"({"a":1,"payload":"1"})");
+  for (const char* payload : {"{", "1}", "1,\"b\":2", "", "nul", "[1] 2"}) {
+    const auto text = WithPayload("application/json", payload);
+    const auto value = boost::json::parse(text);
+    EXPECT_EQ(value.at("payload"), payload);
+    EXPECT_EQ(value.as_object().size(), 2u);
+  }
+  // A string stands for its bytes, so that what was read can be posted.
+  EXPECT_EQ(WithPayload("application/json", R"("x")"), R"({"a":1,"payload":"\"x\""})");
+  EXPECT_EQ(WithPayload("application/json", "\xff"), R"({"a":1,"payload_base64":"/w=="})");
+}
+
+TEST(EventJson, ErrorsBeginWithTheEventsPath) {
+  const auto event = ReadEvent(boost::json::parse(R"({"headers":{"a":1}})"), "events[3]");
+  EXPECT_EQ(event.error().field, "events[3].headers.a");
+}
+
 }  // namespace
 }  // namespace postroad::gateway

@@ -163,6 +163,7 @@ asio::awaitable<bool> Connection::WaitForRequest() {
   error_code error;
   const size_t got = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), Into(error));
   buffer_.commit(got);
+  if (error && deadline_.expired()) gateway_.Closed("idle").Add();
   co_return !error;
 }
 
@@ -210,7 +211,7 @@ asio::awaitable<void> Connection::Answer(Exchange& exchange) {
     // What follows may be part of it for others: the connection ends.
     HttpAnswer answer = ProblemAnswer(status.error());
     answer.close = true;
-    gateway_.CountClosed("malformed");
+    gateway_.Closed("malformed").Add();
     co_await exchange.Send(std::move(answer));
   } else if (const auto page = options_.pages.find(request.path); page != options_.pages.end()) {
     operation = "page";
@@ -220,7 +221,7 @@ asio::awaitable<void> Connection::Answer(Exchange& exchange) {
     if (match.route != nullptr) operation = match.route->operation;
     co_await Handle(exchange, std::move(match));
   }
-  gateway_.CountRequest(operation, exchange.status());
+  gateway_.Requests(operation, exchange.status()).Add();
 }
 
 // What could not be read is not known to end anywhere, so that the connection ends with the answer.
@@ -230,13 +231,13 @@ asio::awaitable<void> Connection::Refuse(Exchange& exchange, error_code error) {
   const bool malformed =
       error.category() == http::make_error_code(http::error::bad_method).category();
   if (timed_out) {
-    gateway_.CountClosed("header_timeout");
+    gateway_.Closed("header_timeout").Add();
     co_return co_await exchange.SendError(HttpError(
         408, ErrorCode::kDeadlineExceeded, "the header came too slowly", "HEADER_TIMEOUT"));
   }
   if (closed_ || !malformed || error == http::error::end_of_stream) co_return;
   if (error == http::error::partial_message) co_return;
-  gateway_.CountClosed("malformed");
+  gateway_.Closed("malformed").Add();
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     co_return co_await exchange.SendError(
         HttpError(431, ErrorCode::kInvalidArgument,

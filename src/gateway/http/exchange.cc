@@ -117,6 +117,7 @@ asio::awaitable<Result<std::string>> Exchange::ReadRaw(bool fill) {
   }
   const bool timed_out = wire_.deadline.expired();
   wire_.deadline.Clear();
+  if (error && timed_out) gateway_.Closed("body_timeout").Add();
   if (error) co_return Fail(BodyError(error, timed_out));
   piece.resize(piece.size() - body.size);
   co_return piece;
@@ -184,7 +185,7 @@ bool Exchange::Wrote(error_code error) {
   if (!error) return true;
   reusable_ = false;
   peer_gone_ = true;
-  if (timed_out) gateway_.CountClosed("write_timeout");
+  if (timed_out) gateway_.Closed("write_timeout").Add();
   return false;
 }
 

@@ -30,22 +30,25 @@ HttpGateway::HttpGateway(HttpOptions options, const HttpParts& parts)
       stored_to_written(metrics.GetHistogram(
           "postroad_http_stored_to_written_seconds",
           "From an event's being stored to its being written, of HTTP streams that are caught up.",
-          LatencyBounds())) {}
-
-void HttpGateway::CountClosed(std::string_view reason) {
-  metrics
-      .GetCounter("postroad_http_connections_closed_total",
-                  "HTTP connections that the server ended, by reason.",
-                  {{"reason", std::string(reason)}})
-      .Add();
+          LatencyBounds())) {
+  // Seen at 0 before the first.
+  for (const char* reason :
+       {"idle", "header_timeout", "body_timeout", "write_timeout", "malformed"}) {
+    Closed(reason);
+  }
+  Requests("postEvents", 200);
 }
 
-void HttpGateway::CountRequest(std::string_view operation, unsigned status) {
-  metrics
-      .GetCounter("postroad_http_requests_total",
-                  "HTTP requests answered, by operation and status.",
-                  {{"operation", std::string(operation)}, {"status", std::to_string(status)}})
-      .Add();
+Counter& HttpGateway::Closed(std::string_view reason) {
+  return metrics.GetCounter("postroad_http_connections_closed_total",
+                            "HTTP connections that the server ended, by reason.",
+                            {{"reason", std::string(reason)}});
+}
+
+Counter& HttpGateway::Requests(std::string_view operation, unsigned status) {
+  return metrics.GetCounter(
+      "postroad_http_requests_total", "HTTP requests answered, by operation and status.",
+      {{"operation", std::string(operation)}, {"status", std::to_string(status)}});
 }
 
 }  // namespace postroad::gateway

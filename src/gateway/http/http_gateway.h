@@ -21,9 +21,9 @@ namespace postroad::gateway {
 struct HttpGateway {
   HttpGateway(HttpOptions options, const HttpParts& parts);
 
-  // Counts a connection that the server ended, and why.
-  void CountClosed(std::string_view reason);
-  void CountRequest(std::string_view operation, unsigned status);
+  // Connections that the server ended, by reason.
+  Counter& Closed(std::string_view reason);
+  Counter& Requests(std::string_view operation, unsigned status);
 
   const HttpOptions options;
   broker::Broker& broker;

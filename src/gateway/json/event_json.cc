@@ -158,6 +158,28 @@ bool IsJsonButNoString(std::string_view text) {
   return !error && read == text.size();
 }
 
+void AddNames(json::object& object, const EventView& event) {
+  AddText(object, "id", event.id);
+  AddText(object, "key", event.key);
+  AddText(object, "type", event.type);
+  AddText(object, "content_type", event.content_type);
+}
+
+void AddRest(json::object& object, const EventView& event) {
+  if (!event.headers.empty()) {
+    json::object headers;
+    for (const auto& [name, value] : event.headers) headers[View(name)] = View(value);
+    object["headers"] = std::move(headers);
+  }
+  if (event.time) object["time"] = FormatTime(*event.time);
+  if (event.deliver_at) object["deliver_at"] = FormatTime(*event.deliver_at);
+  if (!event.search_keys.empty()) {
+    json::array keys;
+    for (const auto& key : event.search_keys) keys.emplace_back(View(key));
+    object["search_keys"] = std::move(keys);
+  }
+}
+
 }  // namespace
 
 void AddBytes(json::object& object, std::string_view name, std::string_view bytes) {
@@ -166,11 +188,6 @@ void AddBytes(json::object& object, std::string_view name, std::string_view byte
   } else {
     object[View(std::string(name) + "_base64")] = Base64(bytes);
   }
-}
-
-void AddEvent(json::object& object, const EventView& event) {
-  AddAttributes(object, event);
-  AddBytes(object, "payload", event.payload);
 }
 
 bool IsJsonType(std::string_view content_type) {
@@ -195,23 +212,15 @@ void AppendWithPayload(json::object object, const EventView& event, std::string&
   out.push_back('}');
 }
 
+void AddEvent(json::object& object, const EventView& event) {
+  AddNames(object, event);
+  AddBytes(object, "payload", event.payload);
+  AddRest(object, event);
+}
+
 void AddAttributes(json::object& object, const EventView& event) {
-  AddText(object, "id", event.id);
-  AddText(object, "key", event.key);
-  AddText(object, "type", event.type);
-  AddText(object, "content_type", event.content_type);
-  if (!event.headers.empty()) {
-    json::object headers;
-    for (const auto& [name, value] : event.headers) headers[View(name)] = View(value);
-    object["headers"] = std::move(headers);
-  }
-  if (event.time) object["time"] = FormatTime(*event.time);
-  if (event.deliver_at) object["deliver_at"] = FormatTime(*event.deliver_at);
-  if (!event.search_keys.empty()) {
-    json::array keys;
-    for (const auto& key : event.search_keys) keys.emplace_back(View(key));
-    object["search_keys"] = std::move(keys);
-  }
+  AddNames(object, event);
+  AddRest(object, event);
 }
 
 Result<Event> ReadEvent(const json::value& value, std::string_view field) {

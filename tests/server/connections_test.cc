@@ -79,8 +79,10 @@ TEST(ConnectionsTest, TenThousandOpenedAndDroppedLeaveNothingBehind) {
   request.add_events()->set_topic("orders");
   const auto stub =
       v1::Postroad::NewStub(grpc::CreateChannel(server.grpc(), grpc::InsecureChannelCredentials()));
-  EXPECT_TRUE(stub->Post(&context, request, &response).ok());
-  EXPECT_EQ(server.Stop().code, 0);
+  const grpc::Status posted = stub->Post(&context, request, &response);
+  EXPECT_TRUE(posted.ok()) << posted.error_message();
+  const Ended ended = server.Stop();
+  EXPECT_EQ(ended.code, 0) << ended.output;
 }
 
 // As many shells and containers start it: a soft limit of 1,024 files, or less.

@@ -6,36 +6,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "auth/static_keys.h"
-#include "broker/broker.h"
 #include "gateway/http/http_server.h"
-#include "journal/journal.h"
-#include "runtime/executor.h"
-#include "runtime/metrics.h"
-#include "store/rocks/rocks_store.h"
 #include "tests/http/http_client.h"
+#include "tests/support/stack.h"
 
 namespace postroad::testing {
 
 class HttpHouse : public ::testing::Test {
  protected:
   HttpHouse() {
-    std::string name = std::filesystem::temp_directory_path() / "postroad-http-XXXXXX";
-    directory_ = mkdtemp(name.data());
     options.host = "127.0.0.1";
     options.pages["/page"] = [] { return gateway::HttpPage{.body = "a page"}; };
   }
-  ~HttpHouse() override {
-    Stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
+  ~HttpHouse() override { Stop(); }
 
   // What tests change before Start.
   gateway::HttpOptions options;
@@ -43,25 +32,17 @@ class HttpHouse : public ::testing::Test {
   std::unique_ptr<auth::Authenticator> authenticator = auth::AllowAll();
 
   void Start() {
-    store = Must(store::OpenRocksStore({.directory = directory_ + "/data"}));
-    journal =
-        Must(journal::Journal::Open(*store, journal_options, SystemClock(), cores.at(0), metrics));
-    delivery =
-        Must(delivery::DeliveryEngine::Open(*journal, *store, cores, SystemClock(), metrics));
-    broker = std::make_unique<broker::Broker>(*journal, *delivery, *store, SystemClock(), metrics);
+    stack = std::make_unique<Stack>(cores, metrics, journal_options);
+    broker = &stack->broker();
     server = Must(gateway::HttpServer::Start(
         options, {*broker, *authenticator, cores, SystemClock(), metrics}));
   }
   void Stop() {
     if (server) server->Stop({});
-    if (delivery) delivery->Stop();
-    if (journal) journal->Stop();
+    if (stack) stack->Stop();
     cores.Stop();
     server.reset();
-    broker.reset();
-    delivery.reset();
-    journal.reset();
-    store.reset();
+    stack.reset();
   }
 
   uint16_t port() const { return server->port(); }
@@ -106,13 +87,10 @@ class HttpHouse : public ::testing::Test {
     return result ? *std::move(result) : T();
   }
 
-  std::string directory_;
   Metrics metrics;
   CorePool cores{2};
-  std::unique_ptr<store::Store> store;
-  std::unique_ptr<journal::Journal> journal;
-  std::unique_ptr<delivery::DeliveryEngine> delivery;
-  std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<Stack> stack;
+  broker::Broker* broker = nullptr;  // the stack's
   std::unique_ptr<gateway::HttpServer> server;
 };
 

@@ -98,7 +98,7 @@ TEST_F(ReadTest, LostEventsAreAGap) {
   Start();
   PostNumbers("t", 0, 5);
   const HttpReply before = Read("topic=t&from=beginning&max=1");
-  ASSERT_TRUE(journal->ApplyRetention());
+  ASSERT_TRUE(stack->journal().ApplyRetention());
   const auto page = Read("topic=t&cursor=" + CursorOf(before)).Json();
   EXPECT_EQ(boost::json::serialize(page.at("gaps")), R"([{"topic":"t","first":1,"end":3}])");
   EXPECT_EQ(page.at("events").at(0).at("payload"), 3);

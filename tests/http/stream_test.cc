@@ -100,7 +100,7 @@ TEST_F(StreamTest, NoticesAreNamedEvents) {
       Ask("GET", "/v1/events?topic=t&from=beginning").Json().at("cursor").as_string());
   Post("t", R"({"payload":1})");
   Post("t", R"({"payload":2})");
-  ASSERT_TRUE(journal->ApplyRetention());
+  ASSERT_TRUE(stack->journal().ApplyRetention());
   HttpClient gap(port());
   Open(gap, "topic=t", "Last-Event-ID: " + cursor + "\r\n");
   EXPECT_EQ(gap.ReadEvent(), "event: gap\ndata: {\"topic\":\"t\",\"first\":1,\"end\":2}");

@@ -15,12 +15,14 @@
 #include <memory>
 #include <string>
 
+#include "auth/authenticator.h"
 #include "gateway/http/http_server.h"
 #include "rsocket/transport/server.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/metrics.h"
 #include "server/rsocket_upgrade.h"
+#include "tests/support/stack.h"
 
 namespace postroad {
 namespace {
@@ -188,14 +190,18 @@ int Main(int argc, char** argv) {
                               [](const PeerInfo&) { return std::make_unique<Application>(); });
   if (!server) return std::fprintf(stderr, "%s\n", server.error().ToString().c_str()), 1;
   http.upgrades["/rsocket"] = server::ToRSocket(**server);
-  auto web = gateway::HttpServer::Start(std::move(http), cores, metrics);
+  testing::Stack stack(cores, metrics);  // what the HTTP server serves besides
+  const auto everybody = auth::AllowAll();
+  auto web = gateway::HttpServer::Start(
+      std::move(http), {stack.broker(), *everybody, cores, SystemClock(), metrics});
   if (!web) return std::fprintf(stderr, "%s\n", web.error().ToString().c_str()), 1;
   std::printf("tcp %d\nwebsocket %d\n", (*server)->port(), (*web)->port());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
   }
-  (*web)->Stop();
+  (*web)->Stop({});
   (*server)->Stop();
+  stack.Stop();
   cores.Stop();
   return 0;
 }

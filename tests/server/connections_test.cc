@@ -52,6 +52,21 @@ void Drop(int fd, int which) {
   close(fd);
 }
 
+// The error, empty if the event is stored.
+std::string Post(const std::string& address) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  context.set_wait_for_ready(true);
+  v1::PostRequest request;
+  v1::PostResponse response;
+  request.add_events()->set_topic("orders");
+  const auto stub =
+      v1::Postroad::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  const grpc::Status status = stub->Post(&context, request, &response);
+  return status.ok() ? ""
+                     : status.error_message() + " (" + std::to_string(status.error_code()) + ")";
+}
+
 TEST(ConnectionsTest, TenThousandOpenedAndDroppedLeaveNothingBehind) {
   ServerProcess server;
   ASSERT_TRUE(server.ready());
@@ -72,15 +87,7 @@ TEST(ConnectionsTest, TenThousandOpenedAndDroppedLeaveNothingBehind) {
   EXPECT_EQ(opened, kConnections);
   EXPECT_TRUE(Eventually([&] { return Metric(server, "process_open_fds") <= files_before + 3; }))
       << files_before << " open files before, " << Metric(server, "process_open_fds") << " after";
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
-  v1::PostRequest request;
-  v1::PostResponse response;
-  request.add_events()->set_topic("orders");
-  const auto stub =
-      v1::Postroad::NewStub(grpc::CreateChannel(server.grpc(), grpc::InsecureChannelCredentials()));
-  const grpc::Status posted = stub->Post(&context, request, &response);
-  EXPECT_TRUE(posted.ok()) << posted.error_message();
+  EXPECT_EQ(Post(server.grpc()), "");
   const Ended ended = server.Stop();
   EXPECT_EQ(ended.code, 0) << ended.output;
 }
@@ -94,6 +101,21 @@ TEST(ConnectionsTest, ALowSoftLimitOnFilesIsRaised) {
   for (int i = 0; i < 300; ++i) fds.push_back(Open(server.grpc()));
   EXPECT_TRUE(Eventually([&] { return Metric(server, "process_open_fds") > 300; }));
   for (const int fd : fds) Drop(fd, 0);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+// More connections than the server may have files. Those too many are closed, health and metrics
+// are still to be had, and there is room for the store; once there are fewer, all is as before.
+TEST(ConnectionsTest, AFloodBeyondTheHardLimitOnFilesPasses) {
+  ServerProcess server({.prefix = {"prlimit", "--nofile=300:300"}});
+  ASSERT_TRUE(server.ready());
+  std::vector<int> fds;
+  for (int i = 0; i < 400; ++i) fds.push_back(Open(server.grpc()));
+  EXPECT_TRUE(
+      Eventually([&] { return Metric(server, "postroad_grpc_connections_refused_total") > 100; }));
+  EXPECT_EQ(HttpGet(server.http(), "/healthz").status, 200);
+  for (const int fd : fds) Drop(fd, 0);
+  EXPECT_EQ(Post(server.grpc()), "");
   EXPECT_EQ(server.Stop().code, 0);
 }
 

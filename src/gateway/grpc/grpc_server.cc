@@ -10,7 +10,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include <deque>
+#include <charconv>
 #include <limits>
 #include <mutex>
 
@@ -18,10 +18,13 @@
 #include "gateway/grpc/gateway.h"
 #include "gateway/grpc/postroad_service.h"
 #include "grpc/health/v1/health.pb.h"
+#include "runtime/listener.h"
 
 namespace postroad::gateway {
 
 namespace {
+
+constexpr std::string_view kUnix = "unix:";
 
 int Millis(Duration duration) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -61,8 +64,30 @@ void SetLimits(const GrpcOptions& options, grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("postroad");
   quota.Resize(options.memory_quota_bytes);
   builder.SetResourceQuota(quota);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
-                             0);  // a second server must not share the port
+}
+
+Result<std::unique_ptr<Listener>> ListenTcp(const std::string& address, ListenerOptions options) {
+  const size_t colon = std::min(address.rfind(':'), address.size());
+  const size_t bracket = address.starts_with('[') ? 1 : 0;
+  if (colon < 2 * bracket) return Fail(ErrorCode::kUnavailable, "");
+  const std::string host = address.substr(bracket, colon - 2 * bracket);
+  uint16_t port = 0;
+  const char* const end = address.data() + address.size();
+  const auto parsed =
+      std::from_chars(address.data() + std::min(colon + 1, address.size()), end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return Fail(ErrorCode::kUnavailable, "");
+  // As gRPC has it: each of the two stands for both.
+  if (host != "0.0.0.0" && host != "::") return Listener::Tcp(host, port, options);
+  auto both = Listener::Tcp("::", port, options);
+  return both ? std::move(both) : Listener::Tcp("0.0.0.0", port, options);
+}
+
+// "unix:path" and "unix:///path", as gRPC writes them.
+Result<std::unique_ptr<Listener>> ListenOn(std::string_view address, ListenerOptions options) {
+  if (!address.starts_with(kUnix)) return ListenTcp(std::string(address), std::move(options));
+  address.remove_prefix(kUnix.size());
+  if (address.starts_with("//")) address.remove_prefix(2);
+  return Listener::Unix(std::string(address), std::move(options));
 }
 
 class Server final : public GrpcServer {
@@ -71,7 +96,10 @@ class Server final : public GrpcServer {
          CorePool& cores, Clock& clock, Metrics& metrics)
       : gateway_(std::move(options), broker, authenticator, cores, clock, metrics),
         postroad_(gateway_),
-        admin_(gateway_) {}
+        admin_(gateway_),
+        refused_(metrics.GetCounter("postroad_grpc_connections_refused_total",
+                                    "gRPC connections closed as they came, since files run out.")) {
+  }
   ~Server() override { Stop(Duration(0)); }
 
   Status Listen(const std::vector<grpc::Service*>& services) {
@@ -79,18 +107,19 @@ class Server final : public GrpcServer {
     grpc::ServerBuilder builder;
     SetKeepalive(gateway_.options, builder);
     SetLimits(gateway_.options, builder);
-    ports_.resize(gateway_.options.listen.size());
-    for (size_t i = 0; i < ports_.size(); ++i) {
-      const GrpcListen& listen = gateway_.options.listen[i];
-      builder.AddListeningPort(
-          listen.address,
-          listen.credentials ? listen.credentials : grpc::InsecureServerCredentials(), &ports_[i]);
+    for (const GrpcListen& listen : gateway_.options.listen) {
+      POSTROAD_TRY(Bind(listen.address));
+      doors_.back().acceptor = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+          listen.credentials ? listen.credentials : grpc::InsecureServerCredentials());
     }
     builder.RegisterService(&postroad_);
     builder.RegisterService(&admin_);
     for (grpc::Service* service : services) builder.RegisterService(service);
     server_ = builder.BuildAndStart();
-    return CheckListening();
+    if (!server_) return Fail(ErrorCode::kInternal, "the gRPC server does not start");
+    for (Door& door : doors_) Accept(door);
+    return {};
   }
 
   const std::vector<int>& ports() const override { return ports_; }
@@ -103,6 +132,7 @@ class Server final : public GrpcServer {
     std::lock_guard lock(stop_mutex_);
     if (!server_) return;
     StartDrain();
+    for (Door& door : doors_) door.listener->Stop();
     gateway_.drain.Drain();
     server_->Shutdown(std::chrono::system_clock::now() +
                       std::chrono::duration_cast<std::chrono::system_clock::duration>(deadline));
@@ -112,28 +142,43 @@ class Server final : public GrpcServer {
   }
 
  private:
-  Status CheckListening() {
-    for (size_t i = 0; i < ports_.size(); ++i) {
-      const std::string& address = gateway_.options.listen[i].address;
-      const bool unix_socket = address.starts_with("unix:");
-      if (server_ && (ports_[i] != 0 || unix_socket)) {
-        if (unix_socket) ports_[i] = 0;
-        continue;
-      }
+  // Where connections come in. gRPC 1.51's own listener accepts no more, for good, once files have
+  // run out.
+  struct Door {
+    std::unique_ptr<Listener> listener;
+    std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
+  };
+
+  Status Bind(const std::string& address) {
+    auto listener =
+        ListenOn(address, {.name = "grpc", .user_timeout = gateway_.options.keepalive_timeout});
+    if (!listener) {
       return Fail(ErrorCode::kUnavailable,
                   "cannot listen on " + address +
                       " (is the address in use, or not this machine's?); set another");
     }
-    if (!server_) return Fail(ErrorCode::kInternal, "the gRPC server does not start");
+    ports_.push_back((*listener)->port());
+    doors_.push_back({*std::move(listener), nullptr});
     return {};
+  }
+
+  void Accept(Door& door) {
+    door.listener->Start(gateway_.cores, refused_, [acceptor = door.acceptor.get()](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = fd;
+      acceptor->HandleNewConnection(&connection);
+      return true;
+    });
   }
 
   Gateway gateway_;
   PostroadService postroad_;
   AdminService admin_;
+  Counter& refused_;
   std::vector<int> ports_;
   std::mutex stop_mutex_;
   std::unique_ptr<grpc::Server> server_;
+  std::vector<Door> doors_;
 };
 
 }  // namespace

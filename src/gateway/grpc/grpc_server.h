@@ -51,8 +51,11 @@ struct GrpcOptions {
 // Thread-safe.
 class GrpcServer {
  public:
-  // Listens and serves. `services` are registered beside our own and must outlive the server, as
-  // must all else that is handed in. UNAVAILABLE naming the address if it cannot listen there.
+  // Listens and serves. Connections are accepted by runtime/listener.h and handed to gRPC, which
+  // does not tell when they close: how many may be open is bounded by the process's files, less a
+  // reserve, not by a setting. `services` are registered beside our own and must outlive the
+  // server, as must all else that is handed in. UNAVAILABLE naming the address if it cannot listen
+  // there.
   static Result<std::unique_ptr<GrpcServer>> Start(GrpcOptions options, broker::Broker& broker,
                                                    auth::Authenticator& authenticator,
                                                    CorePool& cores, Clock& clock, Metrics& metrics,

@@ -1,15 +1,12 @@
-// See http_server.h. One coroutine accepts on the first core, one serves each connection on its
-// own.
+// See http_server.h. A coroutine serves each connection, on its core.
 #include "gateway/http/http_server.h"
+
+#include <sys/socket.h>
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -18,17 +15,16 @@
 #include <vector>
 
 #include "gateway/http/connection.h"
+#include "runtime/asio_adopt.h"
 #include "runtime/asio_executor.h"
+#include "runtime/asio_socket.h"
+#include "runtime/listener.h"
 #include "runtime/log.h"
 
 namespace postroad::gateway {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 // As far as the socket takes it at once: a connection too many is to cost nothing.
 constexpr std::string_view kFull =
@@ -62,33 +58,23 @@ class Server final : public HttpServer {
       : gateway_(std::move(options), parts),
         options_(gateway_.options),
         cores_(parts.cores),
-        io_(cores_.core(0).io),
-        acceptor_(io_),
         tls_(options_.tls),
         connections_(cores_.size()),
         open_gauge_(parts.metrics.GetGauge("postroad_http_connections_open",
                                            "HTTP connections, upgraded ones aside.")),
         refused_(parts.metrics.GetCounter(
             "postroad_http_connections_refused_total",
-            "Connections closed as they came, since http.max_connections were open.")) {}
+            "HTTP connections closed as they came: too many, or files run out.")) {}
   ~Server() override { Stop({}); }
 
   Status Listen() {
-    error_code error;
-    tcp::resolver resolver(io_);
-    const auto found = resolver.resolve(options_.host, std::to_string(options_.port), error);
-    if (!error) Bind(*found.begin(), error);
-    if (error) {
-      return Fail(ErrorCode::kUnavailable, "cannot listen on " + options_.host + ":" +
-                                               std::to_string(options_.port) + ": " +
-                                               error.message());
-    }
-    port_ = acceptor_.local_endpoint().port();
-    Spawn(io_, Accept());
+    POSTROAD_ASSIGN(listener_, Listener::Tcp(options_.host, options_.port,
+                                             {.name = "http", .into_reserve = true}));
+    listener_->Start(cores_, refused_, [this](int fd) { return Take(fd); });
     return {};
   }
 
-  uint16_t port() const override { return port_; }
+  uint16_t port() const override { return listener_->port(); }
 
   void StartDrain() override {
     gateway_.draining = true;
@@ -98,10 +84,7 @@ class Server final : public HttpServer {
   void Stop(Duration deadline) override {
     if (stop_asked_.exchange(true)) return;
     gateway_.draining = true;
-    asio::post(io_, [this] {
-      error_code ignored;
-      acceptor_.close(ignored);
-    });
+    if (listener_) listener_->Stop();
     ForEachConnection(&Connection::Drain);
     ForEachConnection(&Connection::StopWaiting);
     gateway_.pull_sessions.Clear();
@@ -128,13 +111,6 @@ class Server final : public HttpServer {
     }
   }
 
-  void Bind(const tcp::endpoint& endpoint, error_code& error) {
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  }
-
   // Every coroutine is counted, and Stop waits for them all.
   void Spawn(asio::io_context& io, asio::awaitable<void> work) {
     {
@@ -152,39 +128,25 @@ class Server final : public HttpServer {
     idle_.notify_all();
   }
 
-  asio::awaitable<void> Accept() {
-    asio::steady_timer pause(io_);
-    for (size_t next = 0;; next = (next + 1) % cores_.size()) {
-      error_code error;
-      tcp::socket socket = co_await acceptor_.async_accept(
-          cores_.core(next).io, asio::redirect_error(asio::use_awaitable, error));
-      if (stop_asked_ || error == asio::error::operation_aborted) co_return;
-      if (error) {  // out of file descriptors, mostly
-        LogWarn("http: cannot accept a connection", {{"error", error.message()}});
-        pause.expires_after(kAcceptPause);
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
-      }
-      if (open_ >= options_.max_connections) {
-        refused_.Add();
-        TellFull(socket);
-        continue;
-      }
-      ++open_;
-      socket.set_option(tcp::no_delay(true), error);
-      Spawn(cores_.core(next).io, Serve(MakeSocket(std::move(socket)), next));
+  bool Take(int fd) {
+    if (open_ >= options_.max_connections) {
+      TellFull(fd);
+      return false;
     }
+    ++open_;
+    const size_t core = std::exchange(next_core_, (next_core_ + 1) % cores_.size());
+    asio::io_context& io = cores_.core(core).io;
+    Spawn(io, Serve(MakeSocket(AdoptTcp(io, fd)), core));
+    return true;
   }
 
-  void TellFull(tcp::socket& socket) const {
+  void TellFull(int fd) const {
     if (options_.tls) return;
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.write_some(asio::buffer(kFull), ignored);
-    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    (void)!send(fd, kFull.data(), kFull.size(), MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
   }
 
-  Socket MakeSocket(tcp::socket socket) {
+  Socket MakeSocket(TcpSocket socket) {
     if (!options_.tls) return Socket(std::move(socket));
     return Socket(std::move(socket), tls_.Current());
   }
@@ -203,11 +165,9 @@ class Server final : public HttpServer {
   HttpGateway gateway_;
   const HttpOptions& options_;
   CorePool& cores_;
-  asio::io_context& io_;  // the first core's
   // On the first core only.
-  tcp::acceptor acceptor_;
   TlsContexts tls_;
-  uint16_t port_ = 0;
+  size_t next_core_ = 0;
   std::vector<CoreConnections> connections_;
   std::atomic<uint32_t> open_ = 0;
   Gauge& open_gauge_;
@@ -217,6 +177,7 @@ class Server final : public HttpServer {
   std::condition_variable idle_;
   size_t running_ = 0;
   std::atomic<bool> stop_asked_ = false;
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "rsocket/transport/server.h"
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -15,18 +14,16 @@
 #include "rsocket/transport/connection.h"
 #include "rsocket/transport/move_socket.h"
 #include "rsocket/transport/resume_registry.h"
+#include "runtime/asio_adopt.h"
 #include "runtime/asio_executor.h"
 #include "runtime/asio_socket.h"
-#include "runtime/log.h"
+#include "runtime/listener.h"
 
 namespace postroad::rsocket {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
-
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 std::string AddressOf(TcpSocket& socket) {
   error_code error;
@@ -54,18 +51,17 @@ class ServerImpl final : public Server {
         cores_(cores),
         clock_(clock),
         handlers_(std::move(handlers)),
-        acceptor_(cores.core(0).io),
-        accept_pause_(cores.core(0).io),
         tls_(options_.tls),
         connections_(cores.size()),
         open_gauge_(metrics.GetGauge("postroad_rsocket_connections_open", "RSocket connections.")),
         refused_(metrics.GetCounter(
             "postroad_rsocket_connections_refused_total",
-            "RSocket connections closed as they came: too many, or no handshake.")) {}
+            "RSocket connections closed as they came: too many, files run out, or no "
+            "handshake.")) {}
   ~ServerImpl() override { Stop(); }
 
   Status Listen();
-  uint16_t port() const override { return port_; }
+  uint16_t port() const override { return listener_ ? listener_->port() : 0; }
   size_t connections() const override { return open_; }
   void TakeWebSocket(Socket&& socket, const WebSocketRequest& request, std::string received,
                      std::string peer, size_t core) override;
@@ -73,9 +69,7 @@ class ServerImpl final : public Server {
   void Stop() override;
 
  private:
-  void Bind(const tcp::endpoint& endpoint, error_code& error);
-  void Accept(size_t core);
-  void Accepted(error_code error, tcp::socket socket, size_t core);
+  bool Take(int fd);
   void Handshake(Socket socket, std::string peer, size_t core);
   void Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer, std::string greeting,
             std::string received);
@@ -101,10 +95,8 @@ class ServerImpl final : public Server {
   Clock& clock_;
   const HandlerFactory handlers_;
   // On the first core only.
-  tcp::acceptor acceptor_;
-  asio::steady_timer accept_pause_;
   TlsContexts tls_;
-  uint16_t port_ = 0;
+  size_t next_core_ = 0;
 
   std::vector<CoreConnections> connections_;
   ResumeRegistry resumable_;
@@ -117,61 +109,29 @@ class ServerImpl final : public Server {
   std::condition_variable idle_;
   size_t running_ = 0;
   bool stopped_ = false;
+  std::unique_ptr<Listener> listener_;
 };
 
 Status ServerImpl::Listen() {
   if (!options_.tcp) return {};
-  error_code error;
-  tcp::resolver resolver(cores_.core(0).io);
-  const auto found = resolver.resolve(options_.host, std::to_string(options_.port), error);
-  if (!error) Bind(*found.begin(), error);
-  if (error) {
-    return Fail(ErrorCode::kUnavailable, "cannot listen on " + options_.host + ":" +
-                                             std::to_string(options_.port) + ": " +
-                                             error.message());
-  }
-  port_ = acceptor_.local_endpoint().port();
-  Began();
-  asio::post(cores_.core(0).io, [this] { Accept(0); });
+  POSTROAD_ASSIGN(listener_, Listener::Tcp(options_.host, options_.port, {.name = "rsocket"}));
+  listener_->Start(cores_, refused_, [this](int fd) { return Take(fd); });
   return {};
 }
 
-void ServerImpl::Bind(const tcp::endpoint& endpoint, error_code& error) {
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-}
-
-void ServerImpl::Accept(size_t core) {
-  if (closed_) return Ended();
-  acceptor_.async_accept(cores_.core(core).io, [this, core](error_code error, tcp::socket socket) {
-    Accepted(error, std::move(socket), core);
+bool ServerImpl::Take(int fd) {
+  if (closed_ || open_ >= options_.max_connections) return false;
+  const size_t core = std::exchange(next_core_, (next_core_ + 1) % cores_.size());
+  TcpSocket socket = AdoptTcp(cores_.core(core).io, fd);
+  std::string peer = AddressOf(socket);
+  auto shared = std::make_shared<Socket>(options_.tls ? Socket(std::move(socket), tls_.Current())
+                                                      : Socket(std::move(socket)));
+  Began();
+  asio::post(cores_.core(core).io, [this, shared, core, peer = std::move(peer)]() mutable {
+    Handshake(std::move(*shared), std::move(peer), core);
+    Ended();
   });
-}
-
-void ServerImpl::Accepted(error_code error, tcp::socket socket, size_t core) {
-  if (closed_ || error == asio::error::operation_aborted) return Ended();
-  if (error) {  // out of file descriptors, mostly
-    LogWarn("rsocket: cannot accept a connection", {{"error", error.message()}});
-    accept_pause_.expires_after(kAcceptPause);
-    return accept_pause_.async_wait([this, core](error_code) { Accept(core); });
-  }
-  if (open_ >= options_.max_connections) {
-    refused_.Add();
-  } else {
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    std::string peer = AddressOf(socket);
-    auto shared = std::make_shared<Socket>(options_.tls ? Socket(std::move(socket), tls_.Current())
-                                                        : Socket(std::move(socket)));
-    Began();
-    asio::post(cores_.core(core).io, [this, shared, core, peer = std::move(peer)]() mutable {
-      Handshake(std::move(*shared), std::move(peer), core);
-      Ended();
-    });
-  }
-  Accept((core + 1) % cores_.size());
+  return true;
 }
 
 void ServerImpl::Handshake(Socket socket, std::string peer, size_t core) {
@@ -356,9 +316,8 @@ void ServerImpl::OnEachCore(std::function<void(size_t)> task) {
 
 void ServerImpl::Drain(const std::string& reason) {
   closed_ = true;
+  if (listener_) listener_->Close();
   OnEachCore([this, reason](size_t core) {
-    error_code ignored;
-    if (core == 0) acceptor_.close(ignored);
     for (const auto& connection : connections_[core].open) {
       connection->Close(ErrorFrameCode::kConnectionClose, reason);
     }
@@ -371,12 +330,8 @@ void ServerImpl::Stop() {
     std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
   }
+  if (listener_) listener_->Stop();
   OnEachCore([this](size_t core) {
-    error_code ignored;
-    if (core == 0) {
-      acceptor_.close(ignored);
-      accept_pause_.cancel();
-    }
     connections_[core].waiting.clear();
     for (const auto& connection : connections_[core].open) connection->Drop();
   });

@@ -1,7 +1,7 @@
 // An RSocket session against a peer that sends anything, an application that does anything, and
-// connections that come and go. What must hold whatever happens: frames that go out are well-formed,
-// no payload goes that was not asked for, memory stays within its caps, every handler is destroyed,
-// the end is told once and is the last that is told.
+// connections that come and go. What must hold whatever happens: frames that go out are
+// well-formed, no payload goes that was not asked for, memory stays within its caps, every handler
+// is destroyed, the end is told once and is the last that is told.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -114,7 +114,6 @@ class App final : public SessionHandler, public SessionTransport {
   World& world_;
 };
 
-
 // One thing that an application can do.
 void Act(World& world) {
   if (world.depth > 3 || world.choices.AtEnd()) return;
@@ -167,8 +166,8 @@ void Watch(World& world, std::string_view bytes) {
   const auto frame = DecodeFrame(bytes);
   if (!frame) return;
   if (const auto* request = std::get_if<RequestFrame>(&*frame)) {
-    const bool counted = request->type == FrameType::kRequestStream ||
-                         request->type == FrameType::kRequestChannel;
+    const bool counted =
+        request->type == FrameType::kRequestStream || request->type == FrameType::kRequestChannel;
     world.asked[request->stream] += counted ? request->initial_n : 1;
   } else if (const auto* more = std::get_if<RequestNFrame>(&*frame)) {
     world.asked[more->stream] += more->n;
@@ -196,11 +195,10 @@ std::string Frame(Choices& choices) {
                   bytes);
       break;
     case 1:
-      EncodeFrame(SetupFrame{.keepalive_ms = 10,
-                             .lifetime_ms = 30,
-                             .resume_token = "t",
-                             .payload = payload},
-                  bytes);
+      EncodeFrame(
+          SetupFrame{
+              .keepalive_ms = 10, .lifetime_ms = 30, .resume_token = "t", .payload = payload},
+          bytes);
       break;
     case 2:
       request(FrameType::kRequestResponse);

@@ -83,9 +83,9 @@ class Call : public Reactor, public std::enable_shared_from_this<Call<Reactor>> 
     executor_.Post(std::move(task));
   }
 
-  // Of a call that has nothing that belongs to the executor, before it can finish: it may end and go
-  // on any thread, without Gone. What ends it elsewhere must MarkFinished before it touches what is
-  // gRPC's.
+  // Of a call that has nothing that belongs to the executor, before it can finish: it may end and
+  // go on any thread, without Gone. What ends it elsewhere must MarkFinished before it touches what
+  // is gRPC's.
   void LiveBriefly() { brief_ = true; }
 
   Gateway& gateway_;

@@ -32,11 +32,11 @@ void PostCall::Parse() {
 }
 
 void PostCall::Await(PostCommand command) {
-  auto wait = gateway_.broker.PostAndAwait(
-      std::move(command.post), *command.await, executor_,
-      [weak = Weak(this)](Result<broker::PostOutcome> outcome) {
-        if (auto self = weak.lock()) self->Stored(std::move(outcome));
-      });
+  auto wait =
+      gateway_.broker.PostAndAwait(std::move(command.post), *command.await, executor_,
+                                   [weak = Weak(this)](Result<broker::PostOutcome> outcome) {
+                                     if (auto self = weak.lock()) self->Stored(std::move(outcome));
+                                   });
   if (!wait) return FinishWith(wait.error());
   wait_ = *std::move(wait);
   WatchDrain();

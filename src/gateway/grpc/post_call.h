@@ -1,5 +1,6 @@
 // Post: one batch, one answer. It is parsed on gRPC's thread, unless it is large, and answered on
-// the journal's executor for completions; only one that awaits acks lives on an executor of its own.
+// the journal's executor for completions; only one that awaits acks lives on an executor of its
+// own.
 #ifndef POSTROAD_GATEWAY_GRPC_POST_CALL_H_
 #define POSTROAD_GATEWAY_GRPC_POST_CALL_H_
 

@@ -1,6 +1,6 @@
-// A process for crash_test.cc to kill: posts to a journal for ever, and says on standard output what
-// was acknowledged ("a <topic> <offset> <id>") and what its readers saw ("r <topic> <offset> <id>"),
-// a line each. A line is written whole before anything else happens.
+// A process for crash_test.cc to kill: posts to a journal for ever, and says on standard output
+// what was acknowledged ("a <topic> <offset> <id>") and what its readers saw ("r <topic> <offset>
+// <id>"), a line each. A line is written whole before anything else happens.
 #include <unistd.h>
 
 #include <atomic>
@@ -44,7 +44,8 @@ void Post(journal::Journal& journal, const std::string& round, int thread) {
   std::condition_variable room;
   int in_flight = 0;
   for (uint64_t n = 0;;) {
-    journal::Chunk chunk{.topic = TopicName(static_cast<int>((n + static_cast<uint64_t>(thread)) % kTopics))};
+    journal::Chunk chunk{
+        .topic = TopicName(static_cast<int>((n + static_cast<uint64_t>(thread)) % kTopics))};
     std::vector<std::string> ids;
     for (uint64_t i = 0; i <= n % 5; ++i) {
       ids.push_back(round + "-" + std::to_string(thread) + "-" + std::to_string(n) + "-" +

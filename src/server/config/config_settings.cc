@@ -180,7 +180,8 @@ void DeclareRSocket(Settings& settings, Config& config) {
 }
 
 void DeclareHttp(Settings& settings, gateway::HttpOptions& http) {
-  settings.Count("http.max_connections", "Connections at once; more are answered 503 and closed as they come.",
+  settings.Count("http.max_connections",
+                 "Connections at once; more are answered 503 and closed as they come.",
                  http.max_connections, {1, 1'000'000});
   settings.Time("http.idle_timeout", "A connection without a request this long is closed.",
                 http.idle_timeout, {milliseconds(1), hours(24)});

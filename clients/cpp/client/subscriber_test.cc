@@ -191,7 +191,10 @@ TEST_F(SessionTest, WithAutoCommitWhatCameIsHandledAfterALossAndBeforeAStop) {
   go_on.set_value();
   ASSERT_EQ(stopped.wait_for(kLong), std::future_status::ready);
   EXPECT_EQ(seen, "0123");
-  EXPECT_EQ(credits, (std::vector<uint32_t>{10, 6}));
+  {
+    std::lock_guard lock(mutex);
+    EXPECT_EQ(credits, (std::vector<uint32_t>{10, 6}));
+  }
   EXPECT_EQ((*subscriber)->stats().lost, 0u);
 }
 

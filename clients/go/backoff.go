@@ -8,8 +8,9 @@ import (
 )
 
 // Backoff is how long to wait between attempts: Base, doubled after each up to Max, each time
-// spread by ±Jitter of itself. It begins anew once a stream was established. (The defaults are those
-// of DefaultBackoff, to begin with where not all is to be another.)
+// spread by ±Jitter of itself. It begins anew once a stream was established, unless another of the
+// same client id took over soon (WithClientID). (The defaults are those of DefaultBackoff, to begin with
+// where not all is to be another.)
 type Backoff struct {
 	// Base is the first wait; at least 1 ms. 100 ms by default.
 	Base time.Duration
@@ -61,6 +62,9 @@ func newAttempts(b Backoff, c clock) *attempts {
 func (a *attempts) reset() {
 	a.wait, a.failing = 0, false
 }
+
+// succeeded says that there is no reason to give up yet; but the waits grow on.
+func (a *attempts) succeeded() { a.failing = false }
 
 // next gives the next wait; false if it is time to give up.
 func (a *attempts) next() (time.Duration, bool) {

@@ -105,6 +105,13 @@ func (c *hastyClock) NewTimer(d time.Duration) (<-chan time.Time, func()) {
 	return timer, func() {}
 }
 
+// passes has time go by that nobody waited for.
+func (c *hastyClock) passes(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 // asked gives the waits, which nothing adds to any more.
 func (c *hastyClock) asked(t *testing.T) []time.Duration {
 	t.Helper()

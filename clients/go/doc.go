@@ -18,8 +18,9 @@
 //
 // Nothing needs a connection to be made, or made again: publishers, streams and subscribers connect
 // when they have something to do, and go on after any transport error, end of stream, GOAWAY or ABORTED
-// until their context ends or they are closed. What cannot get better by itself ends them: a refused
-// key, a bad cursor, a subscription that is not there, a newer one of the same client id.
+// until their context ends or they are closed. Only what the server says of the request itself ends
+// them, since asking again does not help: a refused key, a bad cursor, a subscription that is not there.
+// Where a newer one of the same client id took over they take over again (see [WithClientID]).
 //
 // Between attempts they wait as [Backoff] says: 100 ms, doubled up to 30 s, each time spread by ±20 %,
 // for 24 h; anew once a stream was established. Each of them is a state machine:

@@ -12,16 +12,17 @@ import (
 
 // part is what publishers, streams and subscribers share: a name, a state, and how it is told.
 type part struct {
-	client *Client
-	name   string
-	log    *slog.Logger
+	client   *Client
+	name     string
+	clientID string // the one that a newer stream or member may have, too
+	log      *slog.Logger
 
 	mu    sync.Mutex
 	state State
 }
 
-func newPart(c *Client, name string) part {
-	return part{client: c, name: name, log: c.opts.logger.With("component", name)}
+func newPart(c *Client, name, clientID string) part {
+	return part{client: c, name: name, clientID: clientID, log: c.opts.logger.With("component", name)}
 }
 
 // State is what it is doing now.
@@ -113,9 +114,25 @@ func (r *reports) report(change StateChange) {
 	}
 }
 
-// session is one life of a stream: from an attempt to connect to its end. good says whether it was of
-// use in between, so that waits begin anew; err is why it ended, nil if it ended well.
-type session func(ctx context.Context) (good bool, err error)
+// use is of what use a session was.
+type use int
+
+const (
+	noUse   use = iota // waits grow, and in the end it is given up
+	someUse            // waits grow on
+	goodUse            // waits begin anew
+)
+
+func useIf(good bool) use {
+	if good {
+		return goodUse
+	}
+	return noUse
+}
+
+// session is one life of a stream: from an attempt to connect to its end. err is why it ended, nil if
+// it ended well.
+type session func(ctx context.Context) (was use, err error)
 
 // reconnect runs session after session until one ends well or for good, the backoff gives up, or
 // ctx ends (with its error then).
@@ -123,7 +140,7 @@ func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) b
 	waits := newAttempts(p.client.opts.backoff, p.client.opts.clock)
 	for {
 		p.did(attempt, nil)
-		good, err := run(ctx)
+		was, err := run(ctx)
 		if ctx.Err() != nil {
 			return contextError(ctx)
 		}
@@ -131,26 +148,42 @@ func (p *part) reconnect(ctx context.Context, run session, isFinal func(error) b
 			return err
 		}
 		p.did(lose, err)
-		if good {
+		switch was {
+		case someUse:
+			waits.succeeded()
+		case goodUse:
 			waits.reset()
 		}
 		wait, more := waits.next()
 		if !more {
 			return gaveUp(err, waits.GiveUpAfter)
 		}
-		p.log.Debug("postroad: next attempt", "in", wait, "error", err)
+		p.tellWait(wait, err)
 		if err := sleep(ctx, p.client.opts.clock, wait); err != nil {
 			return err
 		}
 	}
 }
 
-// steady says whether a session that was up since then, and ended with err, was of use: one that was
-// replaced by a newer one only if it lasted, since else two that take over from each other would
-// never wait for longer.
-func (p *part) steady(since time.Time, err error) bool {
+func (p *part) tellWait(wait time.Duration, err error) {
+	if !errors.Is(err, ErrReplaced) {
+		p.log.Debug("postroad: next attempt", "in", wait, "error", err)
+		return
+	}
+	p.log.Warn("postroad: another one took this client id over; this one takes it back, so that the two take turns: "+
+		"give each a name of its own with WithClientID, or end the older with EndWhenReplaced",
+		"client_id", p.clientID, "in", wait)
+}
+
+// useOf says of what use a session was that was up since then and ended with err. One that was replaced
+// was of good use only if it lasted for longer than two that take turns let each other, since else they
+// would do so ever again without waiting for longer.
+func (p *part) useOf(since time.Time, err error) use {
 	lasted := p.client.opts.clock.Now().Sub(since)
-	return !errors.Is(err, ErrReplaced) || lasted >= p.client.opts.backoff.Max
+	if errors.Is(err, ErrReplaced) && lasted < 2*p.client.opts.backoff.Max {
+		return someUse
+	}
+	return goodUse
 }
 
 func gaveUp(err error, after time.Duration) error {

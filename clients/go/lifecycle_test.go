@@ -11,7 +11,7 @@ import (
 func TestWaitsBeginAnewAfterAnEstablishedStream(t *testing.T) {
 	clock := newManualClock()
 	c := dialTest(t, "127.0.0.1:1", withClock(clock), WithBackoff(Backoff{Base: time.Second, Max: time.Hour}))
-	p := newPart(c, "test")
+	p := newPart(c, "test", "")
 	final := errors.New("for good")
 	ends := []struct {
 		established bool
@@ -20,12 +20,12 @@ func TestWaitsBeginAnewAfterAnEstablishedStream(t *testing.T) {
 	at := 0
 	ran := make(chan error)
 	go func() {
-		ran <- p.reconnect(context.Background(), func(context.Context) (bool, error) {
+		ran <- p.reconnect(context.Background(), func(context.Context) (use, error) {
 			if at == len(ends) {
-				return false, final
+				return noUse, final
 			}
 			at++
-			return ends[at-1].established, ErrUnavailable
+			return useIf(ends[at-1].established), ErrUnavailable
 		}, func(err error) bool { return errors.Is(err, final) })
 	}()
 	for _, e := range ends {

@@ -63,7 +63,7 @@ func (c *Client) Publisher(opts ...PublisherOption) (*Publisher, error) {
 		return nil, err
 	}
 	p := &Publisher{
-		part: newPart(c, "publisher"),
+		part: newPart(c, "publisher", ""),
 		opts: o,
 		wake: make(chan struct{}, 1),
 		done: make(chan struct{}),

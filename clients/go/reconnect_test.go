@@ -1,11 +1,15 @@
 package postroad
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +46,24 @@ func runs(t *testing.T, f func(context.Context)) {
 		cancel()
 		within(t, done, "the end of the run")
 	})
+}
+
+// lockedBuffer is a log to write to and to read.
+type lockedBuffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
 }
 
 func neverConnected(t *testing.T) Option {
@@ -115,24 +137,56 @@ func TestRetriedHandlerThatGoesOnBeginsAnew(t *testing.T) {
 	}
 }
 
-// Two that take over from each other do so less and less often.
+// Two that take over from each other do so less and less often, for ever, and say so.
 func TestTakingTurnsSlowsDown(t *testing.T) {
+	waits := slices.Clone(rising)
+	waits = append(waits, 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond)
+	takingTurns(t, 0, waits)
+}
+
+// Each waits as long as the other is up, so that this does not begin the waits anew.
+func TestTakingTurnsStaysSlow(t *testing.T) {
+	waits := slices.Clone(rising)
+	waits = append(waits, 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond)
+	takingTurns(t, 240*time.Millisecond, waits)
+}
+
+// One that lasted was no turn.
+func TestReplacedAfterLongBeginsAnew(t *testing.T) {
+	takingTurns(t, 400*time.Millisecond, []time.Duration{rising[0], rising[0], rising[0]})
+}
+
+// takingTurns has a stream and a subscriber replaced each time they were up for lasts.
+func takingTurns(t *testing.T, lasts time.Duration, waits []time.Duration) {
+	t.Helper()
 	replaced := refusal(codes.Aborted, "REPLACED")
 	server := serveMember(t, func(*member) error { return replaced })
 	server.read = func(*pb.ReadRequest, pb.Postroad_ReadServer) error { return replaced }
 	for name, start := range map[string]func(*Client){
 		"stream": func(c *Client) {
-			s := newTestStream(t, c, WithClientID("me"), ReconnectWhenReplaced())
+			s := newTestStream(t, c, WithClientID("me"))
 			runs(t, func(ctx context.Context) { _ = s.Run(ctx, func(context.Context, *Message) error { return nil }) })
 		},
 		"subscriber": func(c *Client) {
-			startTestSubscriber(t, c, func(context.Context, *Delivery) error { return nil }, WithClientID("me"), ReconnectWhenReplaced())
+			startTestSubscriber(t, c, func(context.Context, *Delivery) error { return nil }, WithClientID("me"))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := newHastyClock(len(rising))
-			start(dialScripted(t, server, withClock(clock), risingBackoff()))
-			wantRising(t, clock.asked(t))
+			clock := newHastyClock(len(waits))
+			var log lockedBuffer
+			start(dialScripted(t, server, withClock(clock), WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+				WithBackoff(Backoff{Base: rising[0], Max: 200 * time.Millisecond, GiveUpAfter: 100 * time.Millisecond}),
+				WithStateCallback(func(change StateChange) {
+					if change.To == Connected {
+						clock.passes(lasts)
+					}
+				})))
+			if got := clock.asked(t); !slices.Equal(got, waits) {
+				t.Errorf("waited %v, want %v", got, waits)
+			}
+			if !strings.Contains(log.String(), "client_id=me") || !strings.Contains(log.String(), "EndWhenReplaced") {
+				t.Errorf("logged %s", log.String())
+			}
 		})
 	}
 }

@@ -48,7 +48,7 @@ func TestChangesAreToldInOrder(t *testing.T) {
 		}
 		told = append(told, change.To)
 	}}
-	made := newPart(c, "test")
+	made := newPart(c, "test", "")
 	p = &made
 	p.did(attempt, nil)
 	p.did(attempt, nil) // no change

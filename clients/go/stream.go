@@ -65,7 +65,7 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 	if err := checkPatterns(topics, "topics"); err != nil {
 		return nil, err
 	}
-	s := &Stream{part: newPart(c, "stream "+topics[0])}
+	s := &Stream{}
 	s.opts.request.Topics = append([]string(nil), topics...)
 	for _, opt := range opts {
 		if opt != nil {
@@ -78,6 +78,7 @@ func (c *Client) Stream(topics []string, opts ...StreamOption) (*Stream, error) 
 	if err := checkClientID(s.opts.clientID); err != nil {
 		return nil, err
 	}
+	s.part = newPart(c, "stream "+topics[0], s.opts.clientID)
 	s.opts.request.ClientId = s.opts.clientID
 	s.cursor = s.opts.request.GetCursor()
 	if s.opts.request.Filter != nil || s.opts.store != nil {
@@ -104,9 +105,9 @@ func (s *Stream) Cursor() string {
 
 // Run calls handler with event after event; the next one comes when it returned. Run ends when ctx
 // does, with its error; with nil after Close or Stop, or at the end (StopAtEnd); with the handler's
-// error (a panic is a *PanicError), whose event stays before the cursor; or when there is no use in
-// going on: ErrReplaced, ErrNotFound, ErrPermissionDenied and such. It can be called again, and then
-// goes on from the cursor.
+// error (a panic is a *PanicError), whose event stays before the cursor; or when the server refuses the
+// request itself, so that there is no use in going on: ErrNotFound, ErrPermissionDenied, ErrInvalid and
+// such (ErrReplaced with EndWhenReplaced). It can be called again, and then goes on from the cursor.
 func (s *Stream) Run(ctx context.Context, handler func(context.Context, *Message) error) error {
 	if handler == nil {
 		return invalid("handler", "must not be nil")
@@ -275,7 +276,7 @@ func (s *Stream) isFinal(v *visitor, err error) bool {
 	case errors.Is(err, errLeft):
 		return true
 	case errors.Is(err, ErrReplaced):
-		return !s.opts.takeOver
+		return s.opts.endWhenReplaced
 	}
 	return !endsForNow(codeOf(err))
 }

@@ -36,14 +36,14 @@ type streamOption func(*streamOptions)
 func (f streamOption) applyStream(o *streamOptions) { f(o) }
 
 type streamOptions struct {
-	clientID     string
-	takeOver     bool
-	request      pb.ReadRequest
-	onNotice     func(Notice)
-	retry        bool
-	store        CursorStore
-	saveInterval time.Duration
-	err          error
+	clientID        string
+	endWhenReplaced bool
+	request         pb.ReadRequest
+	onNotice        func(Notice)
+	retry           bool
+	store           CursorStore
+	saveInterval    time.Duration
+	err             error
 }
 
 // FromCursor begins after what an earlier stream over the same topics had handled; at the end if

@@ -25,18 +25,18 @@ type streamReader struct {
 
 // session is one Read call. It was of use if it was up; if the handler failed only if that had
 // handled an event before.
-func (r *streamReader) session(ctx context.Context) (good bool, err error) {
+func (r *streamReader) session(ctx context.Context) (was use, err error) {
 	r.failure = nil
 	before := r.Cursor()
 	var since time.Time
 	err = r.read(ctx, &since)
 	switch {
 	case since.IsZero():
-		return false, err
+		return noUse, err
 	case r.failure != nil:
-		return r.Cursor() != before, err
+		return useIf(r.Cursor() != before), err
 	}
-	return r.steady(since, err), err
+	return r.useOf(since, err), err
 }
 
 // read sets since when the server has taken the call up.

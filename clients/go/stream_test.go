@@ -244,7 +244,6 @@ func TestFinalErrorsEndTheStream(t *testing.T) {
 		reason string
 		want   error
 	}{
-		{codes.Aborted, "REPLACED", ErrReplaced},
 		{codes.PermissionDenied, "NOT_ALLOWED", ErrPermissionDenied},
 		{codes.Unauthenticated, "KEY_MISSING", ErrUnauthenticated},
 		{codes.InvalidArgument, "BAD_CURSOR", ErrBadCursor},
@@ -265,7 +264,7 @@ func TestFinalErrorsEndTheStream(t *testing.T) {
 	}
 }
 
-func TestReplacedStreamTakesOverWhereAsked(t *testing.T) {
+func TestReplacedStreamTakesOverAgain(t *testing.T) {
 	var times atomic.Int32
 	c := dialScripted(t, &scripted{read: func(r *pb.ReadRequest, stream pb.Postroad_ReadServer) error {
 		if r.GetClientId() != "me" {
@@ -276,11 +275,21 @@ func TestReplacedStreamTakesOverWhereAsked(t *testing.T) {
 		}
 		return stream.Send(events(0, 1))
 	}})
-	for _, err := range newTestStream(t, c, WithClientID("me"), ReconnectWhenReplaced()).Events(testContext(t)) {
+	for _, err := range newTestStream(t, c, WithClientID("me")).Events(testContext(t)) {
 		if err != nil {
 			t.Error(err)
 		}
 		break
+	}
+}
+
+func TestReplacedStreamEndsWhereAsked(t *testing.T) {
+	c := dialScripted(t, &scripted{read: func(*pb.ReadRequest, pb.Postroad_ReadServer) error {
+		return refusal(codes.Aborted, "REPLACED")
+	}})
+	s := newTestStream(t, c, WithClientID("me"), EndWhenReplaced())
+	if err := s.Run(testContext(t), func(context.Context, *Message) error { return nil }); !errors.Is(err, ErrReplaced) {
+		t.Error(err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (c *Client) Subscriber(subscription string, handler Handler, opts ...Subscr
 		return nil, err
 	}
 	s := &Subscriber{
-		part: newPart(c, "subscriber "+subscription), subscription: subscription, handler: handler, opts: o,
+		part: newPart(c, "subscriber "+subscription, o.clientID), subscription: subscription, handler: handler, opts: o,
 		queue: newDispatcher(o.concurrency > 1 && !o.anyOrder),
 	}
 	s.work.L = &s.qmu
@@ -82,8 +82,9 @@ func (c *Client) Subscriber(subscription string, handler Handler, opts ...Subscr
 	return s, nil
 }
 
-// Run consumes until ctx ends, with its error; or Close or Stop, with nil; or there is no use in
-// going on: ErrNotFound, ErrReplaced, ErrPermissionDenied and such. It waits for the handlers that
+// Run consumes until ctx ends, with its error; or Close or Stop, with nil; or the server refuses the
+// request itself, so that there is no use in going on: ErrNotFound, ErrPermissionDenied, ErrInvalid and
+// such (ErrReplaced with EndWhenReplaced). It waits for the handlers that
 // run (as long as WithDrainTimeout says, or Close's context), sends what they settled, and leaves, so
 // that other members get the rest at once. It can be called again, one at a time.
 func (s *Subscriber) Run(ctx context.Context) error {
@@ -162,7 +163,7 @@ func (s *Subscriber) begin(ctx context.Context) (handlers context.Context, finis
 
 func (s *Subscriber) isFinal(err error) bool {
 	if errors.Is(err, ErrReplaced) {
-		return !s.opts.takeOver
+		return s.opts.endWhenReplaced
 	}
 	return !endsForNow(codeOf(err))
 }

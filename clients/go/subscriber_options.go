@@ -39,7 +39,7 @@ func (f subscriberOption) applySubscriber(o *subscriberOptions) { f(o) }
 
 type subscriberOptions struct {
 	clientID        string
-	takeOver        bool
+	endWhenReplaced bool
 	create          *SubscriptionSettings
 	maxUnsettled    int
 	concurrency     int
@@ -65,18 +65,20 @@ type clientID string
 func (id clientID) applyStream(o *streamOptions)         { o.clientID = string(id) }
 func (id clientID) applySubscriber(o *subscriberOptions) { o.clientID = string(id) }
 
-// WithClientID names who reads: a newer stream, or member of the subscription, of the same name ends
-// this one with ErrReplaced. 1 to 255 bytes.
+// WithClientID names who reads, so that the server has one of a name only: a newer stream, or member of
+// the subscription, of the same name takes over from the older, whose connection it may not have noticed
+// is dead. One that was taken over from takes over again after a wait by the client's Backoff, with a
+// warning in the log; two that do so take turns, and their waits grow up to Backoff.Max. EndWhenReplaced
+// has it end instead. 1 to 255 bytes.
 func WithClientID(id string) SharedOption { return clientID(id) }
 
-type takeOver struct{}
+type endWhenReplaced struct{}
 
-func (takeOver) applyStream(o *streamOptions)         { o.takeOver = true }
-func (takeOver) applySubscriber(o *subscriberOptions) { o.takeOver = true }
+func (endWhenReplaced) applyStream(o *streamOptions)         { o.endWhenReplaced = true }
+func (endWhenReplaced) applySubscriber(o *subscriberOptions) { o.endWhenReplaced = true }
 
-// ReconnectWhenReplaced takes over again, after a wait by the client's Backoff, when a newer one of
-// the same client id took over; two that do so take turns, less and less often.
-func ReconnectWhenReplaced() SharedOption { return takeOver{} }
+// EndWhenReplaced ends with ErrReplaced when a newer one of the same client id took over.
+func EndWhenReplaced() SharedOption { return endWhenReplaced{} }
 
 // CreateIfMissing makes the subscription with these settings if it is not there; one that is there
 // keeps its own (Admin.UpdateSubscription changes them). Without it a subscription that is not there

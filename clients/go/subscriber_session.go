@@ -38,10 +38,10 @@ type subscribing struct {
 }
 
 // connect is one session: joins, and serves until the stream or ctx ends.
-func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
+func (s *Subscriber) connect(ctx context.Context) (was use, err error) {
 	l, err := s.client.acquire(ctx)
 	if err != nil {
-		return false, err
+		return noUse, err
 	}
 	defer func() { s.client.release(l, err) }()
 	// The stream outlives ctx: what handlers settled is still sent.
@@ -50,7 +50,7 @@ func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
 	unhook := context.AfterFunc(ctx, cancel)
 	stream, err := s.client.open(calling, l, &twoWays, methodSubscribe)
 	if err != nil {
-		return false, err
+		return noUse, err
 	}
 	defer stream.cancel()
 	t := &subscribing{
@@ -62,10 +62,10 @@ func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
 	join, err := s.joinLocked()
 	s.qmu.Unlock()
 	if err != nil {
-		return false, err
+		return noUse, err
 	}
 	if err := stream.SendMsg(join); err != nil && !errors.Is(err, io.EOF) {
-		return false, stream.failure(err)
+		return noUse, stream.failure(err)
 	}
 	unhook()
 	go t.receive()
@@ -80,7 +80,10 @@ func (s *Subscriber) connect(ctx context.Context) (good bool, err error) {
 	<-t.sent
 	s.qmu.Lock()
 	defer s.qmu.Unlock()
-	return t.joined && s.steady(t.joinedAt, t.err), t.err
+	if !t.joined {
+		return noUse, t.err
+	}
+	return s.useOf(t.joinedAt, t.err), t.err
 }
 
 // finish lets handlers end, sends what they settled, and leaves; at the latest when the time for it

@@ -474,7 +474,7 @@ func TestSubscriberErrors(t *testing.T) {
 		"OTHER_SETTINGS":  {codes.AlreadyExists, ErrAlreadyExists},
 	} {
 		c := dialScripted(t, &scripted{subscribe: func(pb.Postroad_SubscribeServer) error { return refusal(final.code, reason) }})
-		s := startTestSubscriber(t, c, func(context.Context, *Delivery) error { return nil })
+		s := startTestSubscriber(t, c, func(context.Context, *Delivery) error { return nil }, EndWhenReplaced())
 		within(t, s.ended, "the end")
 		if !errors.Is(s.err, final.want) {
 			t.Errorf("%s: %v", reason, s.err)

@@ -81,6 +81,7 @@ Status Subscribe(const Context& context, const SubscribeArgs& args) {
   SubscriberOptions options;
   options.subscription = args.name;
   options.client_id = args.client_id;
+  options.on_replaced = SubscriberOptions::OnReplaced::kStop;
   if (args.count > 0)
     options.max_unsettled = static_cast<uint32_t>(std::min<uint64_t>(args.count, 2000));
   if (args.create) {

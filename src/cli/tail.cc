@@ -110,6 +110,7 @@ Status Tail(const Context& context, const TailArgs& args) {
   POSTROAD_ASSIGN(options.from, ParseFrom(args.from));
   POSTROAD_ASSIGN(options.filter, args.filter.Parse());
   options.client_id = args.client_id;
+  options.on_replaced = ReaderOptions::OnReplaced::kStop;
   options.stop_at_end = !args.follow;
   if (!args.cursor_file.empty()) options.cursor_store = FileCursorStore(args.cursor_file);
   Printer printer(context, args);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +52,28 @@ class Seen {
   mutable std::mutex mutex_;
   std::vector<std::string> order_;
   std::map<std::string, int> times_;
+};
+
+// What a client logged.
+class Log {
+ public:
+  std::function<void(Severity, std::string_view)> Logger() {
+    return [this](Severity, std::string_view message) {
+      std::lock_guard lock(mutex_);
+      lines_.emplace_back(message);
+    };
+  }
+  // How many lines have it.
+  size_t Count(std::string_view part) const {
+    std::lock_guard lock(mutex_);
+    return static_cast<size_t>(std::ranges::count_if(lines_, [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    }));
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
 };
 
 // "0", "1", … as payloads.

@@ -94,21 +94,38 @@ TEST_F(ClientTest, R4ARetriedHandlerSeesItsEventAgainAndNoOther) {
   EXPECT_EQ(seen.order(), (std::vector<std::string>{"0", "1", "2", "2", "2", "3", "4"}));
 }
 
-TEST_F(ClientTest, R5ANewerReaderOfTheSameClientReplacesTheOlder) {
-  const Client client = Connect();
-  Seen seen;
-  ReaderOptions options = ReadInto("orders", seen);
+TEST_F(ClientTest, R5ReadersOfOneClientIdTakeTurns) {
+  Log log;
+  const Client client = Connect({.logger = log.Logger()});
+  Seen by_one, by_two;
+  ReaderOptions options = ReadInto("orders", by_one);
   options.client_id = "one";
-  auto older = Start(client, options);
-  ASSERT_TRUE(Eventually([&] { return older->state() == State::kConnected; }));
-  auto newer = Start(client, options);
-  const Status ended = older->WaitFor(kPatience);
+  auto one = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return one->state() == State::kConnected; }));
+  options.on_event = ReadInto("orders", by_two).on_event;
+  auto two = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return log.Count("took the client id \"one\" over") > 3; }));
+  auto publisher = NewPublisher(Connect());
+  PostNumbers(*publisher, "orders", 5);
+  EXPECT_TRUE(Eventually([&] { return by_one.size() >= 5 && by_two.size() >= 5; }));
+  EXPECT_EQ(by_one.order(), Numbers(5));
+  EXPECT_EQ(by_two.order(), Numbers(5));
+  one->Stop();
+  two->Stop();
+  EXPECT_TRUE(one->Wait());
+  EXPECT_TRUE(two->Wait());
+
+  // One that is told to end with it does.
+  options.on_replaced = ReaderOptions::OnReplaced::kStop;
+  auto ending = Start(Connect(), options);
+  ASSERT_TRUE(Eventually([&] { return ending->state() == State::kConnected; }));
+  options.on_replaced = ReaderOptions::OnReplaced::kReconnect;
+  auto newer = Start(Connect(), options);
+  const Status ended = ending->WaitFor(kPatience);
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, ErrorCode::kAborted);
   EXPECT_EQ(ended.error().reason, "REPLACED");
-  auto publisher = NewPublisher(client);
-  PostNumbers(*publisher, "orders", 1);
-  EXPECT_TRUE(Eventually([&] { return seen.size() == 1; }));
+  EXPECT_EQ(ending->state(), State::kClosed);
 }
 
 TEST_F(ClientTest, R6ACursorInAFileSurvivesItsReader) {

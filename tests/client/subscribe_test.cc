@@ -174,18 +174,34 @@ TEST_F(ClientTest, S8HandlersRunAtOnceWhereAskedFor) {
   EXPECT_EQ(subscriber->stats().acked, 4u);
 }
 
-TEST_F(ClientTest, S9ANewerMemberOfTheSameClientReplacesTheOlder) {
-  const Client client = Connect();
+TEST_F(ClientTest, S9MembersOfOneClientIdTakeTurns) {
+  Log log;
+  const Client client = Connect({.logger = log.Logger()});
   Seen seen;
   SubscriberOptions options = ConsumeInto("billing", "orders", seen);
   options.client_id = "one";
-  auto older = Start(client, options);
-  ASSERT_TRUE(Eventually([&] { return older->state() == State::kConnected; }));
+  auto one = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return one->state() == State::kConnected; }));
+  auto two = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return log.Count("took the client id \"one\" over") > 3; }));
+  auto publisher = NewPublisher(Connect());
+  PostNumbers(*publisher, "orders", 5);
+  EXPECT_TRUE(Eventually([&] { return seen.distinct() == 5; }));
+  EXPECT_TRUE(AllSettled(client, "billing"));
+  one->Stop();
+  two->Stop();
+  EXPECT_TRUE(one->Wait());
+  EXPECT_TRUE(two->Wait());
+
+  options.on_replaced = SubscriberOptions::OnReplaced::kStop;
+  auto ending = Start(client, options);
+  ASSERT_TRUE(Eventually([&] { return ending->state() == State::kConnected; }));
+  options.on_replaced = SubscriberOptions::OnReplaced::kReconnect;
   auto newer = Start(client, options);
-  const Status ended = older->WaitFor(kPatience);
+  const Status ended = ending->WaitFor(kPatience);
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().reason, "REPLACED");
-  EXPECT_EQ(older->state(), State::kClosed);
+  EXPECT_EQ(ending->state(), State::kClosed);
 }
 
 TEST_F(ClientTest, S10MembersShareAndALeaversEventsGoToTheOthers) {

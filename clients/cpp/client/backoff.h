@@ -16,6 +16,8 @@ class Backoff {
 
   // The attempt was good: the next wait is the shortest again.
   void Reset();
+  // There is no reason to give up yet; but the waits grow on.
+  void Succeeded() { failing_since_.reset(); }
   // The wait before the next attempt, ±jitter; nothing once no attempt was good for
   // `give_up_after`.
   std::optional<Duration> Next();

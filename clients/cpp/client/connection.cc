@@ -75,7 +75,7 @@ Result<std::shared_ptr<grpc::Channel>> Client::Impl::Dial(Duration timeout, std:
     if (left <= Duration{}) {
       FreshChannel(dialed);  // the next attempt shall not go on with this one
       return Fail(ErrorCode::kUnavailable, "no connection within " + FormatDuration(timeout), "",
-                  "CONNECT_TIMEOUT");
+                  std::string(client::kConnectTimeout));
     }
     dialed->WaitForStateChange(state, std::chrono::system_clock::now() +
                                           std::min<std::chrono::nanoseconds>(left, kStopCheck));
@@ -89,6 +89,16 @@ std::unique_ptr<grpc::ClientContext> Client::Impl::NewContext() const {
     context->AddMetadata("authorization", "Bearer " + options.api_key);
   }
   return context;
+}
+
+std::shared_ptr<client::Stream> Client::Impl::Open(const std::shared_ptr<grpc::Channel>& over,
+                                                   const std::string& method,
+                                                   client::StreamListener& listener) const {
+  return client::Stream::Open(over, NewContext(), method, listener, options.connect_timeout);
+}
+
+void Client::Impl::Judge(const std::shared_ptr<grpc::Channel>& used, const Status& end) {
+  if (!end && end.error().reason == client::kConnectTimeout) FreshChannel(used);
 }
 
 Status Client::Impl::Register(std::weak_ptr<std::stop_source> part) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "client/stream.h"
 #include "postroad/client.h"
 
 namespace postroad {
@@ -28,6 +29,12 @@ struct Client::Impl {
   std::shared_ptr<grpc::Channel> CurrentChannel();
   // With the API key.
   std::unique_ptr<grpc::ClientContext> NewContext() const;
+  // A stream that must be taken up within the connect timeout; see Stream::Open.
+  std::shared_ptr<client::Stream> Open(const std::shared_ptr<grpc::Channel>& over,
+                                       const std::string& method,
+                                       client::StreamListener& listener) const;
+  // A channel whose server took a call not up in time is not used for others.
+  void Judge(const std::shared_ptr<grpc::Channel>& used, const Status& end);
 
   // Close() stops it, if it still lives by then. Fails if it is closed already.
   Status Register(std::weak_ptr<std::stop_source> part);

@@ -6,8 +6,11 @@
 
 namespace postroad::client {
 
-Lifecycle::Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component)
-    : connection_(std::move(connection)), component_(std::move(component)) {}
+Lifecycle::Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component,
+                     std::string client_id)
+    : connection_(std::move(connection)),
+      component_(std::move(component)),
+      client_id_(std::move(client_id)) {}
 
 State Lifecycle::state() const {
   std::lock_guard lock(mutex_);
@@ -17,8 +20,10 @@ State Lifecycle::state() const {
 void Lifecycle::Set(State state, Error error) {
   {
     std::lock_guard lock(mutex_);
-    if (ended_ || state_ == state) return;
+    const bool first_failure = !told_ && !error.message.empty();
+    if (ended_ || (state_ == state && !first_failure)) return;
     state_ = state;
+    told_ = true;
   }
   connection_->Report({component_, state, std::move(error)});
 }
@@ -56,7 +61,7 @@ void Lifecycle::Log(Severity severity, std::string_view message) {
 }
 
 Status Lifecycle::Reconnect(const std::function<Status()>& session,
-                            const std::function<bool(const Error&)>& useful,
+                            const std::function<Use(const Error&)>& use_of,
                             const std::function<bool(const Error&)>& is_final) {
   Backoff backoff(connection_->options.backoff, *connection_->environment);
   while (!stopping()) {
@@ -65,22 +70,37 @@ Status Lifecycle::Reconnect(const std::function<Status()>& session,
     Error& error = status.error();
     if (is_final(error)) return status;
     Set(State::kDisconnected, error);
-    if (useful(error)) backoff.Reset();
+    const Use use = use_of(error);
+    if (use == Use::kGood) backoff.Reset();
+    if (use == Use::kSome) backoff.Succeeded();
     const auto wait = backoff.Next();
     if (!wait) {
       error.message +=
           " (gave up after " + FormatDuration(connection_->options.backoff.give_up_after) + ")";
       return status;
     }
-    Log(Severity::kDebug, "next attempt in " + FormatDuration(*wait) + ": " + error.ToString());
+    TellWait(*wait, error);
     connection_->environment->Sleep(*wait, token());
   }
   return {};
 }
 
-bool Lifecycle::Steady(MonotonicTime since, const Error& error) const {
-  if (error.code != ErrorCode::kAborted || error.reason != kReplaced) return true;
-  return connection_->environment->Monotonic() - since >= connection_->options.backoff.max;
+void Lifecycle::TellWait(Duration wait, const Error& error) {
+  if (!WasReplaced(error)) {
+    return Log(Severity::kDebug,
+               "next attempt in " + FormatDuration(wait) + ": " + error.ToString());
+  }
+  Log(Severity::kWarning,
+      "another one took the client id \"" + client_id_ + "\" over; this one takes it back in " +
+          FormatDuration(wait) +
+          ", so that the two take turns: give each a client_id of its own, or end the older with "
+          "OnReplaced::kStop");
+}
+
+Use Lifecycle::UseOf(MonotonicTime since, const Error& error) const {
+  const Duration lasted = connection_->environment->Monotonic() - since;
+  const bool turn = WasReplaced(error) && lasted < 2 * connection_->options.backoff.max;
+  return turn ? Use::kSome : Use::kGood;
 }
 
 }  // namespace postroad::client

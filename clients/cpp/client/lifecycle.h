@@ -15,10 +15,16 @@
 
 namespace postroad::client {
 
+// Of what use a session was: none, so that waits grow, and in the end it is given up; some, so that
+// waits only grow on; or so good that they begin anew.
+enum class Use { kNone, kSome, kGood };
+
 // Thread-safe.
 class Lifecycle {
  public:
-  Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component);
+  // `client_id`: the one that a newer reader or member may have, too.
+  Lifecycle(std::shared_ptr<Client::Impl> connection, std::string component,
+            std::string client_id = {});
 
   Client::Impl& connection() { return *connection_; }
   // Puts it under the client's Close().
@@ -29,7 +35,7 @@ class Lifecycle {
   bool stopping() const { return stop_->stop_requested(); }
 
   State state() const;
-  // Tells of a change; says nothing if there is none. `error` is why.
+  // Tells of a change, and of a first attempt that failed; else says nothing. `error` is why.
   void Set(State state, Error error = {.message = {}});
   // The end, once; later ends are ignored.
   void End(Status status);
@@ -40,21 +46,26 @@ class Lifecycle {
 
   // Runs `session` again and again, each time one stream from dialing to its end, until `is_final`
   // says that its error ends it all, backoff gives up, the session succeeds, or a stop is asked for
-  // (success then). `useful` is asked after each session, with its error: whether waits begin anew.
+  // (success then). `use_of` is asked after each session, with its error.
   Status Reconnect(const std::function<Status()>& session,
-                   const std::function<bool(const Error&)>& useful,
+                   const std::function<Use(const Error&)>& use_of,
                    const std::function<bool(const Error&)>& is_final);
-  // Whether a session that began then and was up counts as useful: one that was replaced only if it
-  // lasted, since else two that take over from each other would never wait for longer.
-  bool Steady(MonotonicTime since, const Error& error) const;
+  // Of what use a session was that was up since then. One that was replaced was of good use only if
+  // it lasted for longer than two that take turns let each other, since else they would do so ever
+  // again without waiting for longer.
+  Use UseOf(MonotonicTime since, const Error& error) const;
 
  private:
+  void TellWait(Duration wait, const Error& error);
+
   const std::shared_ptr<Client::Impl> connection_;
   const std::string component_;
+  const std::string client_id_;
   const std::shared_ptr<std::stop_source> stop_ = std::make_shared<std::stop_source>();
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   State state_ = State::kDisconnected;
+  bool told_ = false;  // of anything
   bool ended_ = false;
   Status end_;
 };

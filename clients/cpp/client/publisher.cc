@@ -98,6 +98,7 @@ Status Publisher::Impl::Take(PostCall call, std::string_view bytes) {
   std::unique_lock lock(mutex);
   POSTROAD_TRY(WaitForRoom(lock, bytes.size()));
   const bool was_idle = IdleLocked(), was_open = open != nullptr;
+  if (was_idle && !stream) idled = true;
   AppendLocked(std::move(call), bytes);
   Pump(lock);
   // The thread connects, and has timers: for what lingers, and for the first deadline.

@@ -122,6 +122,7 @@ struct Publisher::Impl final : public client::StreamListener {
   size_t usual_body = 0;
 
   std::shared_ptr<client::Stream> stream;
+  bool idled = false;  // there was nothing to send, while there was no stream
   bool established = false;
   bool writing = false;
   bool paused = false;  // the server is overloaded

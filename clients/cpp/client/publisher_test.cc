@@ -143,6 +143,60 @@ TEST_F(SessionTest, APostEndsAtItsDeadlineWithoutAServer) {
   EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
 }
 
+// Time in which there was nothing to post is no time without success.
+TEST_F(SessionTest, APublisherThatWasIdleBeginsItsWaitsAnew) {
+  const Client client = NewClient("127.0.0.1:1");
+  auto publisher = Publisher::Create(client, {.timeout = seconds(1)});
+  for (int i = 0; i < 2; ++i) {
+    const auto result = (*publisher)->Post({.topic = "t"});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded) << result.error().ToString();
+    // It waits to the end of the wait that the deadline fell into.
+    ASSERT_TRUE(Eventually([&] { return environment_.sleeps().size() == 5u * (i + 1); }));
+    environment_.Pass(std::chrono::hours(25));
+  }
+  const std::vector<Duration> once = {milliseconds(100), milliseconds(200), milliseconds(400),
+                                      milliseconds(300), milliseconds(500)};
+  std::vector<Duration> twice = once;
+  twice.insert(twice.end(), once.begin(), once.end());
+  EXPECT_EQ(environment_.sleeps(), twice);
+}
+
+// While the answer to a refused call is looked at, the next one must not go out before it.
+TEST_F(SessionTest, WithOneInFlightNoPostOvertakesAnother) {
+  constexpr int kPosts = 2000;
+  std::vector<std::string> stored;
+  int batches = 0;
+  ScriptedServer server({.post = {[&](auto*, PostServer* stream) {
+                           v1::PostRequest request;
+                           while (stream->Read(&request)) {
+                             v1::PostResponse response;
+                             if (++batches % 2 == 1) {
+                               response.mutable_error()->set_code(grpc::RESOURCE_EXHAUSTED);
+                             }
+                             for (const auto& event : request.events()) {
+                               if (response.has_error()) break;
+                               stored.push_back(event.payload());
+                               response.add_results();
+                             }
+                             stream->Write(response);
+                           }
+                           return grpc::Status::OK;
+                         }}});
+  std::vector<std::string> posted;
+  {
+    const Client client = NewClient(server.address());
+    auto publisher = Publisher::Create(
+        client, {.max_batch_events = 1, .max_in_flight = 1, .timeout = Duration{}});
+    for (int i = 0; i < kPosts; ++i) {
+      posted.push_back(std::to_string(i));
+      ASSERT_TRUE((*publisher)->PostAsync(Event{.topic = "t", .payload = posted.back()}, {}));
+    }
+    ASSERT_TRUE((*publisher)->Flush(kLong));
+  }
+  EXPECT_EQ(stored, posted);
+}
+
 TEST_F(SessionTest, AFullBufferRefusesOrStopEndsTheWait) {
   const Client client =
       NewClient("127.0.0.1:1", {.base = std::chrono::hours(1), .max = std::chrono::hours(1)});

@@ -78,11 +78,11 @@ void Publisher::Impl::Run() {
 
 bool Publisher::Impl::WaitForWork(client::Backoff& backoff) {
   std::unique_lock lock(mutex);
-  if (IdleLocked()) {  // time in which nothing is tried is no time of failing
+  wake.wait(lock, [this] { return life.stopping() || !IdleLocked(); });
+  if (std::exchange(idled, false)) {  // time in which nothing is tried is no time of failing
     backoff.Reset();
     last_loss.message.clear();
   }
-  wake.wait(lock, [this] { return life.stopping() || !IdleLocked(); });
   return !life.stopping();
 }
 
@@ -100,9 +100,10 @@ Status Publisher::Impl::Session() {
     }
   }
   POSTROAD_ASSIGN(auto channel, life.connection().Dial(timeout, life.token()));
-  auto opened = Stream::Open(channel, life.connection().NewContext(), kMethod, *this);
+  auto opened = life.connection().Open(channel, kMethod, *this);
   const std::stop_callback cancel(life.token(), [&opened] { opened->Cancel(); });
   Serve(opened);
+  life.connection().Judge(channel, *end);
   return *end;
 }
 

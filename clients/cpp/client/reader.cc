@@ -46,7 +46,7 @@ Status CheckOptions(const ReaderOptions& options) {
 // The reader's thread owns all that is not said to be shared.
 struct Reader::Impl {
   Impl(std::shared_ptr<Client::Impl> connection, ReaderOptions o)
-      : options(std::move(o)), life(std::move(connection), "reader " + options.topics.front()) {
+      : options(std::move(o)), life(std::move(connection), "reader " + options.topics.front(), options.client_id) {
     if (const auto* from = std::get_if<FromCursor>(&options.from)) cursor = from->cursor;
   }
 
@@ -58,7 +58,7 @@ struct Reader::Impl {
   Status HandleBatch(std::string_view bytes);
   Status HandleEvent();
   void Notify(const ReadNotice& notice);
-  bool WasUseful(const Error& error) const;
+  client::Use UseOf(const Error& error) const;
   bool IsFinal(const Error& error) const;
   grpc::ByteBuffer Request() const;
   Status LoadCursor();
@@ -76,7 +76,7 @@ struct Reader::Impl {
 
   std::atomic<bool> established = false;  // this session's stream; shared
   bool handler_failed = false;
-  MonotonicTime began{};   // this session,
+  MonotonicTime began{};   // this session's stream
   std::string began_at;    // after this cursor
   bool caught_up = false;  // was told
   CursorBook book;
@@ -95,7 +95,7 @@ void Reader::Impl::Run() {
   Status status = LoadCursor();
   if (status) {
     status = life.Reconnect([this] { return Session(); },
-                            [this](const Error& error) { return WasUseful(error); },
+                            [this](const Error& error) { return UseOf(error); },
                             [this](const Error& error) { return IsFinal(error); });
   }
   Save(true);
@@ -103,14 +103,14 @@ void Reader::Impl::Run() {
 }
 
 // A handler that keeps failing at the same event is called less and less often.
-bool Reader::Impl::WasUseful(const Error& error) const {
-  if (handler_failed) return cursor != began_at;
-  return established && life.Steady(began, error);
+client::Use Reader::Impl::UseOf(const Error& error) const {
+  if (handler_failed) return cursor != began_at ? client::Use::kGood : client::Use::kNone;
+  return established ? life.UseOf(began, error) : client::Use::kNone;
 }
 
 bool Reader::Impl::IsFinal(const Error& error) const {
   if (handler_failed) return options.on_error == ReaderOptions::OnError::kStop;
-  if (error.code == ErrorCode::kAborted && error.reason == client::kReplaced) {
+  if (client::WasReplaced(error)) {
     return options.on_replaced == ReaderOptions::OnReplaced::kStop;
   }
   return !client::EndsStreamForNow(error.code);
@@ -138,12 +138,12 @@ grpc::ByteBuffer Reader::Impl::Request() const {
 Status Reader::Impl::Session() {
   established = false;
   handler_failed = false;
-  began = life.connection().environment->Monotonic();
   began_at = cursor;
   const auto& timeout = life.connection().options.connect_timeout;
   POSTROAD_ASSIGN(auto channel, life.connection().Dial(timeout, life.token()));
   MessageQueue queue([this] { Opened(); });
-  auto opened = Stream::Open(channel, life.connection().NewContext(), kMethod, queue);
+  began = life.connection().environment->Monotonic();
+  auto opened = life.connection().Open(channel, kMethod, queue);
   queue.Attach(opened);
   Status status;
   {
@@ -154,6 +154,7 @@ Status Reader::Impl::Session() {
   }
   Save(true);
   queue.Drain();
+  life.connection().Judge(channel, queue.status());
   if (status) status = queue.status();
   if (!status || options.stop_at_end || life.stopping()) return status;
   return Fail(ErrorCode::kUnavailable, "the server ended the stream");

@@ -42,25 +42,50 @@ TEST_F(SessionTest, WaitsGrowAndBeginAnewAfterAGoodConnection) {
   const std::vector<Duration> expected = {milliseconds(100), milliseconds(200), milliseconds(400),
                                           milliseconds(100), milliseconds(200)};
   EXPECT_EQ(environment_.sleeps(), expected);
-  EXPECT_EQ(states(), (std::vector<State>{State::kConnected, State::kDisconnected,
-                                          State::kConnected, State::kClosed}));
+  EXPECT_EQ(states(), (std::vector<State>{State::kDisconnected, State::kConnected,
+                                          State::kDisconnected, State::kConnected,
+                                          State::kClosed}));
   EXPECT_TRUE((*reader)->Wait());
 }
 
-TEST_F(SessionTest, ReadersThatTakeTurnsDoSoLessAndLessOften) {
-  const auto replace = [](auto*, ReadServer* stream) {
-    stream->SendInitialMetadata();
-    return Replaced();
-  };
-  ScriptedServer server({.read = {replace, replace, replace, Stay}});
-  const Client client = NewClient(server.address());
-  ReaderOptions options = ReadOrders();
-  options.on_replaced = ReaderOptions::OnReplaced::kReconnect;
-  auto reader = Reader::Start(client, options);
-  ASSERT_TRUE(AwaitState(4, State::kConnected));
-  (*reader)->Stop();
-  EXPECT_EQ(environment_.sleeps(),
-            (std::vector<Duration>{milliseconds(100), milliseconds(200), milliseconds(400)}));
+// The waits of a reader that is replaced each time it was up for `lasts`.
+class TakingTurnsTest : public SessionTest {
+ protected:
+  std::vector<Duration> WaitsWhenReplacedAfter(Duration lasts) {
+    const auto replace = [&](auto*, ReadServer* stream) {
+      stream->SendInitialMetadata();
+      environment_.Pass(lasts);
+      return Replaced();
+    };
+    ScriptedServer server({.read = {replace, replace, replace, replace, replace, Stay}});
+    const Client client = NewClient(
+        server.address(),
+        {.base = milliseconds(100), .max = milliseconds(400), .give_up_after = milliseconds(300)});
+    ReaderOptions options = ReadOrders();
+    options.client_id = "one";
+    auto reader = Reader::Start(client, options);
+    EXPECT_TRUE(AwaitState(6, State::kConnected));
+    (*reader)->Stop();
+    EXPECT_TRUE((*reader)->Wait());
+    return environment_.sleeps();
+  }
+  const std::vector<Duration> rising_ = {milliseconds(100), milliseconds(200), milliseconds(400),
+                                         milliseconds(400), milliseconds(400)};
+};
+
+TEST_F(TakingTurnsTest, ComesLessAndLessOftenForEverAndSaysSo) {
+  EXPECT_EQ(WaitsWhenReplacedAfter({}), rising_);
+  EXPECT_NE(log().find("client id \"one\""), std::string::npos) << log();
+}
+
+// Each waits as long as the other is up.
+TEST_F(TakingTurnsTest, StaysSlowWhereEachIsUpAsLongAsTheOtherWaits) {
+  EXPECT_EQ(WaitsWhenReplacedAfter(milliseconds(480)), rising_);
+}
+
+TEST_F(TakingTurnsTest, OneThatLastedWasNoTurn) {
+  EXPECT_EQ(WaitsWhenReplacedAfter(milliseconds(800)),
+            std::vector<Duration>(5, milliseconds(100)));
 }
 
 TEST_F(SessionTest, AHandlerThatKeepsFailingIsCalledLessAndLessOften) {
@@ -123,17 +148,43 @@ TEST_F(SessionTest, ErrorsThatWouldComeAgainEndTheReader) {
   EXPECT_TRUE(environment_.sleeps().empty());
 }
 
-TEST_F(SessionTest, AReplacedReaderStopsOrComesBackAsAsked) {
+TEST_F(SessionTest, AReplacedReaderComesBackOrStopsAsAsked) {
   const auto replace = [](auto*, auto*) { return Replaced(); };
-  ScriptedServer server({.read = {replace, replace, Stay}});
+  ScriptedServer server({.read = {replace, Stay, replace}});
   const Client client = NewClient(server.address());
   auto first = Reader::Start(client, ReadOrders());
-  EXPECT_EQ((*first)->WaitFor(kLong).error().reason, "REPLACED");
+  EXPECT_TRUE(AwaitState(1, State::kConnected));
 
   ReaderOptions options = ReadOrders();
-  options.on_replaced = ReaderOptions::OnReplaced::kReconnect;
+  options.on_replaced = ReaderOptions::OnReplaced::kStop;
   auto second = Reader::Start(client, options);
+  const Status ended = (*second)->WaitFor(kLong);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().reason, "REPLACED");
+}
+
+TEST_F(SessionTest, AReplacedMemberComesBackOrStopsAsAsked) {
+  const auto replace = [](auto*, auto*) { return Replaced(); };
+  const auto join = [](auto*, SubscribeServer* stream) {
+    v1::SubscribeResponse joined;
+    joined.mutable_joined();
+    stream->Write(joined);
+    v1::SubscribeRequest request;
+    while (stream->Read(&request)) {
+    }
+    return grpc::Status::OK;
+  };
+  ScriptedServer server({.subscribe = {replace, join, replace}});
+  const Client client = NewClient(server.address());
+  SubscriberOptions options{.subscription = "s", .handler = [](Delivery&) { return Status{}; }};
+  auto first = Subscriber::Start(client, options);
   EXPECT_TRUE(AwaitState(1, State::kConnected));
+
+  options.on_replaced = SubscriberOptions::OnReplaced::kStop;
+  auto second = Subscriber::Start(client, options);
+  const Status ended = (*second)->WaitFor(kLong);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().reason, "REPLACED");
 }
 
 TEST_F(SessionTest, StopEndsALongWaitAtOnce) {
@@ -206,6 +257,71 @@ TEST_F(SessionTest, ASubscriptionThatIsNotThereEndsTheSubscriber) {
       client, {.subscription = "s", .handler = [](Delivery&) { return Status{}; }});
   EXPECT_EQ((*subscriber)->WaitFor(kLong).error().code, ErrorCode::kNotFound);
   EXPECT_EQ((*subscriber)->stats().connects, 0u);
+}
+
+// A server that accepts calls and never says anything: the next attempt is over another connection.
+class SilentServerTest : public SessionTest {
+ protected:
+  static grpc::Status Hang(grpc::ServerContext* context) {
+    while (!context->IsCancelled()) std::this_thread::sleep_for(milliseconds(1));
+    return grpc::Status::CANCELLED;
+  }
+  Client NewImpatientClient(const std::string& address) {
+    return NewClient({.addresses = {address}, .connect_timeout = milliseconds(50)});
+  }
+};
+
+TEST_F(SilentServerTest, ReadersGoOnToTheNextAttempt) {
+  ScriptedServer server({.read = {[](auto* context, auto*) { return Hang(context); }, Stay}});
+  const Client client = NewImpatientClient(server.address());
+  auto reader = Reader::Start(client, ReadOrders());
+  EXPECT_TRUE(AwaitState(1, State::kConnected));
+  EXPECT_TRUE(reasons().contains("CONNECT_TIMEOUT"));
+}
+
+TEST_F(SilentServerTest, SubscribersGoOnToTheNextAttempt) {
+  const auto join = [](auto*, SubscribeServer* stream) {
+    v1::SubscribeResponse joined;
+    joined.mutable_joined();
+    stream->Write(joined);
+    v1::SubscribeRequest request;
+    while (stream->Read(&request)) {
+    }
+    return grpc::Status::OK;
+  };
+  ScriptedServer server({.subscribe = {[](auto* context, auto*) { return Hang(context); }, join}});
+  const Client client = NewImpatientClient(server.address());
+  auto subscriber = Subscriber::Start(
+      client, {.subscription = "s", .handler = [](Delivery&) { return Status{}; }});
+  EXPECT_TRUE(AwaitState(1, State::kConnected));
+  EXPECT_TRUE(reasons().contains("CONNECT_TIMEOUT"));
+}
+
+TEST_F(SilentServerTest, PublishersGoOnToTheNextAttempt) {
+  const auto store = [](auto*, PostServer* stream) {
+    v1::PostRequest request;
+    while (stream->Read(&request)) {
+      v1::PostResponse response;
+      for (int i = 0; i < request.events_size(); ++i) response.add_results();
+      stream->Write(response);
+    }
+    return grpc::Status::OK;
+  };
+  ScriptedServer server({.post = {[](auto* context, auto*) { return Hang(context); }, store}});
+  const Client client = NewImpatientClient(server.address());
+  auto publisher = Publisher::Create(client, {.timeout = Duration{}});
+  EXPECT_TRUE((*publisher)->Post({.topic = "t"}));
+  EXPECT_TRUE(reasons().contains("CONNECT_TIMEOUT"));
+}
+
+// The call that was taken up in time may be as quiet as it likes.
+TEST_F(SilentServerTest, AStreamThatIsUpIsNotEnded) {
+  ScriptedServer server({.read = {Stay}});
+  const Client client = NewClient({.addresses = {server.address()}, .connect_timeout = seconds(1)});
+  auto reader = Reader::Start(client, ReadOrders());
+  ASSERT_TRUE(AwaitState(1, State::kConnected));
+  EXPECT_FALSE((*reader)->WaitFor(milliseconds(1500)));
+  EXPECT_EQ(states(), std::vector<State>{State::kConnected});
 }
 
 TEST_F(SessionTest, AReaderStopsWhileMessagesPourIn) {

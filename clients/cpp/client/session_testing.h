@@ -12,7 +12,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "postroad/postroad.h"
@@ -41,6 +43,11 @@ class QuickEnvironment final : public Environment {
     std::lock_guard lock(mutex_);
     now_ += duration;
     sleeps_.push_back(duration);
+  }
+  // Time goes by otherwise.
+  void Pass(Duration duration) {
+    std::lock_guard lock(mutex_);
+    now_ += duration;
   }
   double Random() override { return 0.5; }
   std::vector<Duration> sleeps() const {
@@ -73,8 +80,18 @@ class ScriptedServer final : public v1::Postroad::Service {
   ~ScriptedServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
   const std::string& address() const { return address_; }
 
-  grpc::Status Read(grpc::ServerContext* context, const v1::ReadRequest*,
+  // Those of Read so far.
+  std::vector<v1::ReadRequest> read_requests() const {
+    std::lock_guard lock(mutex_);
+    return read_requests_;
+  }
+
+  grpc::Status Read(grpc::ServerContext* context, const v1::ReadRequest* request,
                     ReadServer* stream) override {
+    {
+      std::lock_guard lock(mutex_);
+      read_requests_.push_back(*request);
+    }
     return Step(script_.read)(context, stream);
   }
   grpc::Status PostStream(grpc::ServerContext* context, PostServer* stream) override {
@@ -91,6 +108,8 @@ class ScriptedServer final : public v1::Postroad::Service {
   }
   const Script script_;
   std::atomic<size_t> next_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<v1::ReadRequest> read_requests_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
@@ -98,12 +117,19 @@ class ScriptedServer final : public v1::Postroad::Service {
 class SessionTest : public testing::Test {
  protected:
   Client NewClient(const std::string& address, BackoffOptions backoff = {}) {
-    ClientOptions options{.addresses = {address}, .backoff = backoff};
+    return NewClient({.addresses = {address}, .backoff = backoff});
+  }
+  Client NewClient(ClientOptions options) {
     options.environment = &environment_;
     options.on_state = [this](const StateChange& change) {
       std::lock_guard lock(mutex_);
       states_.push_back(change.state);
+      if (!change.error.reason.empty()) reasons_.insert(change.error.reason);
       changed_.notify_all();
+    };
+    options.logger = [this](Severity, std::string_view message) {
+      std::lock_guard lock(mutex_);
+      log_.append(message).append("\n");
     };
     return *Client::Create(std::move(options));
   }
@@ -117,6 +143,24 @@ class SessionTest : public testing::Test {
     std::lock_guard lock(mutex_);
     return states_;
   }
+  // Those that state changes were told with.
+  std::set<std::string> reasons() {
+    std::lock_guard lock(mutex_);
+    return reasons_;
+  }
+  std::string log() {
+    std::lock_guard lock(mutex_);
+    return log_;
+  }
+  // False if it is not so soon.
+  static bool Eventually(const std::function<bool()>& is_so) {
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    while (!is_so()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return true;
+  }
   static ReaderOptions ReadOrders() {
     return {.topics = {"orders"}, .on_event = [](const ReadEvent&) { return Status{}; }};
   }
@@ -127,6 +171,8 @@ class SessionTest : public testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<State> states_;
+  std::set<std::string> reasons_;
+  std::string log_;
 };
 
 }  // namespace postroad

@@ -150,6 +150,10 @@ bool EndsStreamForNow(ErrorCode code) {
   return IsRetryable(code) || code == ErrorCode::kInternal || code == ErrorCode::kCancelled;
 }
 
+bool WasReplaced(const Error& error) {
+  return error.code == ErrorCode::kAborted && error.reason == "REPLACED";
+}
+
 Error ClientClosed() {
   return {ErrorCode::kFailedPrecondition, "the client was closed", "", "CLIENT_CLOSED"};
 }

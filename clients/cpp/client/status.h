@@ -25,7 +25,9 @@ ErrorCode ToErrorCode(int code);
 bool IsRetryable(ErrorCode code);
 bool EndsStreamForNow(ErrorCode code);
 
-inline constexpr std::string_view kReplaced = "REPLACED";
+// A newer one of the same client id took over.
+bool WasReplaced(const Error& error);
+inline constexpr std::string_view kConnectTimeout = "CONNECT_TIMEOUT";
 Error ClientClosed();
 
 }  // namespace postroad::client

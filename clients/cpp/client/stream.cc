@@ -10,7 +10,8 @@ namespace postroad::client {
 
 std::shared_ptr<Stream> Stream::Open(const std::shared_ptr<grpc::Channel>& channel,
                                      std::unique_ptr<grpc::ClientContext> context,
-                                     const std::string& method, StreamListener& listener) {
+                                     const std::string& method, StreamListener& listener,
+                                     Duration limit) {
   std::shared_ptr<Stream> stream(new Stream(std::move(context), listener));
   stream->self_ = stream;
   grpc::GenericStub stub(channel);
@@ -19,8 +20,26 @@ std::shared_ptr<Stream> Stream::Open(const std::shared_ptr<grpc::Channel>& chann
   stream->AddHold();
   stream->reading_ = true;
   stream->StartRead(&stream->incoming_);
+  stream->limit_.Set(std::chrono::system_clock::now() + limit, [stream](bool due) {
+    if (due) stream->OnLimit();
+  });
   stream->StartCall();
   return stream;
+}
+
+void Stream::TakenUp() {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(taken_up_, true)) return;
+  }
+  limit_.Cancel();
+}
+
+void Stream::OnLimit() {
+  std::unique_lock lock(mutex_);
+  if (taken_up_) return;
+  too_late_ = true;
+  CancelLocked(std::move(lock));
 }
 
 bool Stream::Write(grpc::ByteBuffer message, bool last) {
@@ -51,7 +70,10 @@ void Stream::Read() {
 }
 
 void Stream::Cancel() {
-  std::unique_lock lock(mutex_);
+  CancelLocked(std::unique_lock(mutex_));
+}
+
+void Stream::CancelLocked(std::unique_lock<std::mutex> lock) {
   if (over_) return;
   cancelled_ = true;
   context_->TryCancel();
@@ -66,7 +88,9 @@ void Stream::LetGo(std::unique_lock<std::mutex> lock) {
 }
 
 void Stream::OnReadInitialMetadataDone(bool ok) {
-  if (ok) listener_.OnOpen();
+  if (!ok) return;
+  TakenUp();
+  listener_.OnOpen();
 }
 
 void Stream::OnReadDone(bool ok) {
@@ -88,7 +112,13 @@ void Stream::OnWriteDone(bool ok) {
 void Stream::OnDone(const grpc::Status& status) {
   const std::shared_ptr<Stream> self = std::move(self_);
   context_.reset();  // it holds the channel, too; see Open
-  listener_.OnEnd(status.ok() ? Status{} : Fail(ToError(status)));
+  TakenUp();
+  if (too_late_) {
+    listener_.OnEnd(Fail(ErrorCode::kUnavailable, "the server did not take the call up in time", "",
+                         std::string(kConnectTimeout)));
+  } else {
+    listener_.OnEnd(status.ok() ? Status{} : Fail(ToError(status)));
+  }
 }
 
 grpc::ByteBuffer ToByteBuffer(std::string bytes) {

@@ -2,6 +2,7 @@
 #ifndef POSTROAD_CLIENTS_CPP_CLIENT_STREAM_H_
 #define POSTROAD_CLIENTS_CPP_CLIENT_STREAM_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/time.h"
 
 namespace postroad::client {
 
@@ -32,12 +34,15 @@ class StreamListener {
 
 class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // Starts the call; a first Read is under way. Thread-safe from then on. The caller keeps
+  // Starts the call, which the server is to take up, by its headers, within `limit`: gRPC itself
+  // waits for ever where the connection is lost before the call was begun, or where a server accepts
+  // it and says nothing. A first Read is under way. Thread-safe from then on. The caller keeps
   // `channel` until OnEnd came, and lets go of it on a thread of its own: gRPC's threads die with
   // the last channel, and wait for each other then.
   static std::shared_ptr<Stream> Open(const std::shared_ptr<grpc::Channel>& channel,
                                       std::unique_ptr<grpc::ClientContext> context,
-                                      const std::string& method, StreamListener& listener);
+                                      const std::string& method, StreamListener& listener,
+                                      Duration limit);
 
   // One at a time: not again before OnWritten. False if the stream is over. `last`: nothing more
   // will be written.
@@ -58,12 +63,19 @@ class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffe
   void OnDone(const grpc::Status& status) override;
   // Lets gRPC finish the call once nothing is under way any more.
   void LetGo(std::unique_lock<std::mutex> lock);
+  void CancelLocked(std::unique_lock<std::mutex> lock);
+  // The server gave a sign of life.
+  void TakenUp();
+  void OnLimit();
 
   std::unique_ptr<grpc::ClientContext> context_;
   StreamListener& listener_;
   std::shared_ptr<Stream> self_;  // until OnDone
   std::mutex mutex_;
-  bool over_ = false;  // no operation may begin any more
+  grpc::Alarm limit_;
+  bool taken_up_ = false;
+  bool too_late_ = false;  // it was not, within the limit
+  bool over_ = false;      // no operation may begin any more
   bool cancelled_ = false;
   bool reading_ = false;
   bool closed_for_writing_ = false;

@@ -65,7 +65,7 @@ std::string ReasonOf(const Error& error) {
 
 Subscriber::Impl::Impl(std::shared_ptr<Client::Impl> connection, SubscriberOptions o)
     : options(std::move(o)),
-      life(std::move(connection), "subscriber " + options.subscription),
+      life(std::move(connection), "subscriber " + options.subscription, options.client_id),
       flush_nanos(kDefaultFlush.count()) {
   on_stop.emplace(life.token(), [this] {
     std::lock_guard lock(mutex);

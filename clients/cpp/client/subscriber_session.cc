@@ -36,7 +36,8 @@ void Subscriber::Impl::Run() {
   Status status = life.Reconnect([this] { return Session(); },
                                  [this](const Error& error) {
                                    std::lock_guard lock(mutex);
-                                   return std::exchange(joined, false) && life.Steady(began, error);
+                                   const bool was_up = std::exchange(joined, false);
+                                   return was_up ? life.UseOf(began, error) : client::Use::kNone;
                                  },
                                  [this](const Error& error) { return IsFinal(error); });
   life.RequestStop();  // an error ends the workers, too
@@ -81,7 +82,7 @@ size_t Subscriber::Impl::QueuedLocked() const {
 }
 
 bool Subscriber::Impl::IsFinal(const Error& error) const {
-  if (error.code == ErrorCode::kAborted && error.reason == client::kReplaced) {
+  if (client::WasReplaced(error)) {
     return options.on_replaced == SubscriberOptions::OnReplaced::kStop;
   }
   return !client::EndsStreamForNow(error.code);
@@ -106,9 +107,9 @@ Status Subscriber::Impl::Session() {
   POSTROAD_ASSIGN(auto channel, life.connection().Dial(timeout, life.token()));
   began = life.connection().environment->Monotonic();
   BeginSession();
-  auto opened = Stream::Open(channel, life.connection().NewContext(), kMethod, *this);
-  Status status = Serve(std::move(opened));
+  Status status = Serve(life.connection().Open(channel, kMethod, *this));
   EndSession();
+  life.connection().Judge(channel, status);
   if (!status) return status;
   return Fail(ErrorCode::kUnavailable, "the server ended the stream");
 }

@@ -39,7 +39,7 @@ enum class Severity { kDebug, kInfo, kWarning, kError };
 
 // How long to wait between attempts: `base`, doubled after each up to `max`, each time spread by
 // ±`jitter` of itself. Begins anew once a stream was established (its first message or header
-// came).
+// came), unless another of the same client id took over soon.
 struct BackoffOptions {
   Duration base = std::chrono::milliseconds(100);
   Duration max = std::chrono::seconds(30);
@@ -83,7 +83,7 @@ struct ClientOptions {
   TlsOptions tls;
   KeepaliveOptions keepalive;
   BackoffOptions backoff;
-  // How long one attempt to connect may take.
+  // How long one attempt to connect may take, and a server to take a call up.
   Duration connect_timeout = std::chrono::seconds(5);
   // Called from the library's threads, one at a time; must not block. Never payloads or secrets.
   std::function<void(Severity, std::string_view message)> logger;

@@ -82,7 +82,8 @@ struct SubscriberOptions {
   std::string subscription;
   // Create the subscription with these settings if it is not there; without, NOT_FOUND.
   std::optional<SubscriptionSettings> create;
-  // A newer member of the same client_id ends this one (ABORTED, reason REPLACED).
+  // Names who consumes, so that the server has one of a name only: a newer member of the same name
+  // takes over from the older, whose connection it may not have noticed is dead. See `on_replaced`.
   std::string client_id;
   // Events handed to this member and not yet settled.
   uint32_t max_unsettled = 2000;  // 1 to 1,000,000
@@ -101,8 +102,11 @@ struct SubscriberOptions {
   Duration settle_linger = std::chrono::milliseconds(1);
   size_t settle_batch = 1000;
 
-  enum class OnReplaced { kStop, kReconnect };
-  OnReplaced on_replaced = OnReplaced::kStop;
+  // When a newer member of the same client_id took over: kReconnect takes over again after a backoff,
+  // with a warning in the log; two that do so take turns, and their waits grow up to backoff.max.
+  // kStop ends this one with ABORTED, reason REPLACED.
+  enum class OnReplaced { kReconnect, kStop };
+  OnReplaced on_replaced = OnReplaced::kReconnect;
   // A settlement that the server could not apply (deadline passed, not this member's); may be
   // empty.
   std::function<void(uint64_t delivery_id, const Error&)> on_settle_failure;
@@ -131,7 +135,7 @@ class Subscriber {
 
   State state() const;
   SubscriberStats stats() const;
-  // Waits until the subscriber has ended: success after Stop(); else why (NOT_FOUND, REPLACED, …).
+  // Waits until the subscriber has ended: success after Stop(); else why (NOT_FOUND, …).
   Status Wait();
   // As Wait, but gives up after `timeout` with DEADLINE_EXCEEDED.
   Status WaitFor(Duration timeout);

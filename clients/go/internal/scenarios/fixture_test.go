@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"slices"
@@ -121,6 +122,24 @@ func (r *running) wait() error {
 		r.w.Fatal("it does not end")
 		return nil
 	}
+}
+
+// lockedBuffer is a log to write to and to read.
+type lockedBuffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
 }
 
 // seen is what handlers saw.

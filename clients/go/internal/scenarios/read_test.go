@@ -3,10 +3,12 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,20 +99,39 @@ func TestR4ARetriedHandlerSeesItsEventAgainAndNoOther(t *testing.T) {
 	w.same("seen", all.all(), []string{"0", "1", "2", "2", "2", "3", "4"})
 }
 
-func TestR5ANewerReaderOfTheSameClientReplacesTheOlder(t *testing.T) {
+func TestR5ReadersOfOneClientIdTakeTurns(t *testing.T) {
 	w := newWorld(t)
-	c := w.client()
-	var all seen
-	older := w.stream(c, "orders", postroad.WithClientID("one"))
-	first := w.reading(older, all.into)
-	w.connected(older)
-	w.reading(w.stream(c, "orders", postroad.WithClientID("one")), all.into)
-	if err := first.wait(); !errors.Is(err, postroad.ErrReplaced) {
+	var log lockedBuffer
+	logged := postroad.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	var seenByOne, seenByTwo seen
+	one := w.stream(w.client(logged), "orders", postroad.WithClientID("one"))
+	first := w.reading(one, seenByOne.into)
+	w.connected(one)
+	second := w.reading(w.stream(w.client(logged), "orders", postroad.WithClientID("one")), seenByTwo.into)
+	w.eventually("each took over again", func() bool {
+		return strings.Count(log.String(), "took this client id over") > 3
+	})
+	w.postNumbers(w.publisher(w.client()), "orders", 5)
+	w.eventually("both have read", func() bool { return seenByOne.size() >= 5 && seenByTwo.size() >= 5 })
+	w.same("one", seenByOne.all(), numbers(0, 5))
+	w.same("two", seenByTwo.all(), numbers(0, 5))
+	if !strings.Contains(log.String(), "client_id=one") {
+		t.Errorf("logged %s", log.String())
+	}
+	first.stop()
+	second.stop()
+	w.must(first.wait())
+	w.must(second.wait())
+
+	// One that is told to end with it does.
+	ending := w.stream(w.client(), "orders", postroad.WithClientID("one"), postroad.EndWhenReplaced())
+	third := w.reading(ending, seenByOne.into)
+	w.connected(ending)
+	w.reading(w.stream(w.client(), "orders", postroad.WithClientID("one")), seenByTwo.into)
+	if err := third.wait(); !errors.Is(err, postroad.ErrReplaced) {
 		t.Errorf("got %v", err)
 	}
-	is(w, "state", older.State(), postroad.Closed)
-	w.postNumbers(w.publisher(c), "orders", 1)
-	w.eventually("the newer one reads", func() bool { return all.size() == 1 })
+	is(w, "state", ending.State(), postroad.Closed)
 }
 
 func TestR6ACursorInAFileSurvivesItsReader(t *testing.T) {

@@ -3,7 +3,9 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,17 +195,33 @@ func TestS8HandlersRunAtOnceWhereAskedFor(t *testing.T) {
 	is(w, "acked", s.Stats().Acked, 4)
 }
 
-func TestS9ANewerMemberOfTheSameClientReplacesTheOlder(t *testing.T) {
+func TestS9MembersOfOneClientIdTakeTurns(t *testing.T) {
 	w := newWorld(t)
-	c := w.client()
+	var log lockedBuffer
+	logged := postroad.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 	var all seen
-	older, first := w.consuming(c, "billing", all.take, postroad.WithClientID("one"))
-	w.connected(older)
+	one, first := w.consuming(w.client(logged), "billing", all.take, postroad.WithClientID("one"))
+	w.connected(one)
+	_, second := w.consuming(w.client(logged), "billing", all.take, postroad.WithClientID("one"))
+	w.eventually("each took over again", func() bool {
+		return strings.Count(log.String(), "took this client id over") > 3
+	})
+	c := w.client()
+	w.postNumbers(w.publisher(c), "orders", 5)
+	w.eventually("all came", func() bool { return all.distinct() == 5 })
+	w.settled(c, "billing")
+	first.stop()
+	second.stop()
+	w.must(first.wait())
+	w.must(second.wait())
+
+	ending, third := w.consuming(c, "billing", all.take, postroad.WithClientID("one"), postroad.EndWhenReplaced())
+	w.connected(ending)
 	w.consuming(c, "billing", all.take, postroad.WithClientID("one"))
-	if err := first.wait(); !errors.Is(err, postroad.ErrReplaced) {
+	if err := third.wait(); !errors.Is(err, postroad.ErrReplaced) {
 		t.Errorf("got %v", err)
 	}
-	is(w, "state", older.State(), postroad.Closed)
+	is(w, "state", ending.State(), postroad.Closed)
 }
 
 func TestS10MembersShareAndALeaversEventsGoToTheOthers(t *testing.T) {

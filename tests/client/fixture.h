@@ -66,9 +66,8 @@ class Log {
   // How many lines have it.
   size_t Count(std::string_view part) const {
     std::lock_guard lock(mutex_);
-    return static_cast<size_t>(std::ranges::count_if(lines_, [&](const std::string& line) {
-      return line.find(part) != std::string::npos;
-    }));
+    return static_cast<size_t>(std::ranges::count_if(
+        lines_, [&](const std::string& line) { return line.find(part) != std::string::npos; }));
   }
 
  private:

@@ -46,7 +46,8 @@ Status CheckOptions(const ReaderOptions& options) {
 // The reader's thread owns all that is not said to be shared.
 struct Reader::Impl {
   Impl(std::shared_ptr<Client::Impl> connection, ReaderOptions o)
-      : options(std::move(o)), life(std::move(connection), "reader " + options.topics.front(), options.client_id) {
+      : options(std::move(o)),
+        life(std::move(connection), "reader " + options.topics.front(), options.client_id) {
     if (const auto* from = std::get_if<FromCursor>(&options.from)) cursor = from->cursor;
   }
 

@@ -5,9 +5,7 @@
 namespace postroad {
 namespace {
 
-std::string CursorAt(uint64_t offset) {
-  return EncodeCursor(TopicCursor{.next = Offset(offset)});
-}
+std::string CursorAt(uint64_t offset) { return EncodeCursor(TopicCursor{.next = Offset(offset)}); }
 
 v1::ReadResponse CursorAlone(uint64_t offset) {
   v1::ReadResponse response;

@@ -42,9 +42,9 @@ TEST_F(SessionTest, WaitsGrowAndBeginAnewAfterAGoodConnection) {
   const std::vector<Duration> expected = {milliseconds(100), milliseconds(200), milliseconds(400),
                                           milliseconds(100), milliseconds(200)};
   EXPECT_EQ(environment_.sleeps(), expected);
-  EXPECT_EQ(states(), (std::vector<State>{State::kDisconnected, State::kConnected,
-                                          State::kDisconnected, State::kConnected,
-                                          State::kClosed}));
+  EXPECT_EQ(states(),
+            (std::vector<State>{State::kDisconnected, State::kConnected, State::kDisconnected,
+                                State::kConnected, State::kClosed}));
   EXPECT_TRUE((*reader)->Wait());
 }
 
@@ -84,8 +84,7 @@ TEST_F(TakingTurnsTest, StaysSlowWhereEachIsUpAsLongAsTheOtherWaits) {
 }
 
 TEST_F(TakingTurnsTest, OneThatLastedWasNoTurn) {
-  EXPECT_EQ(WaitsWhenReplacedAfter(milliseconds(800)),
-            std::vector<Duration>(5, milliseconds(100)));
+  EXPECT_EQ(WaitsWhenReplacedAfter(milliseconds(800)), std::vector<Duration>(5, milliseconds(100)));
 }
 
 TEST_F(SessionTest, AHandlerThatKeepsFailingIsCalledLessAndLessOften) {

@@ -69,9 +69,7 @@ void Stream::Read() {
   StartRead(&incoming_);
 }
 
-void Stream::Cancel() {
-  CancelLocked(std::unique_lock(mutex_));
-}
+void Stream::Cancel() { CancelLocked(std::unique_lock(mutex_)); }
 
 void Stream::CancelLocked(std::unique_lock<std::mutex> lock) {
   if (over_) return;

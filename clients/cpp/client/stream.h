@@ -35,10 +35,10 @@ class StreamListener {
 class Stream : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   // Starts the call, which the server is to take up, by its headers, within `limit`: gRPC itself
-  // waits for ever where the connection is lost before the call was begun, or where a server accepts
-  // it and says nothing. A first Read is under way. Thread-safe from then on. The caller keeps
-  // `channel` until OnEnd came, and lets go of it on a thread of its own: gRPC's threads die with
-  // the last channel, and wait for each other then.
+  // waits for ever where the connection is lost before the call was begun, or where a server
+  // accepts it and says nothing. A first Read is under way. Thread-safe from then on. The caller
+  // keeps `channel` until OnEnd came, and lets go of it on a thread of its own: gRPC's threads die
+  // with the last channel, and wait for each other then.
   static std::shared_ptr<Stream> Open(const std::shared_ptr<grpc::Channel>& channel,
                                       std::unique_ptr<grpc::ClientContext> context,
                                       const std::string& method, StreamListener& listener,

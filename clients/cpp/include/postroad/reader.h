@@ -91,8 +91,8 @@ struct ReaderOptions {
   // Where to begin, unless `cursor_store` has a cursor.
   ReadFrom from = FromEnd{};
   EventFilter filter;
-  // Names who reads, so that the server has one of a name only: a newer reader of the same name takes
-  // over from the older, whose connection it may not have noticed is dead. See `on_replaced`.
+  // Names who reads, so that the server has one of a name only: a newer reader of the same name
+  // takes over from the older, whose connection it may not have noticed is dead. See `on_replaced`.
   std::string client_id;
   bool stop_at_end = false;      // end where the topics end now, instead of following
   uint32_t max_batch_bytes = 0;  // of one response; 4 KiB to 4 MiB, 0: the server's default
@@ -107,9 +107,9 @@ struct ReaderOptions {
   // after a backoff, so that the event comes again.
   enum class OnError { kStop, kRetry };
   OnError on_error = OnError::kStop;
-  // When a newer reader of the same client_id took over: kReconnect takes over again after a backoff,
-  // with a warning in the log; two that do so take turns, and their waits grow up to backoff.max.
-  // kStop ends this one with ABORTED, reason REPLACED.
+  // When a newer reader of the same client_id took over: kReconnect takes over again after a
+  // backoff, with a warning in the log; two that do so take turns, and their waits grow up to
+  // backoff.max. kStop ends this one with ABORTED, reason REPLACED.
   enum class OnReplaced { kReconnect, kStop };
   OnReplaced on_replaced = OnReplaced::kReconnect;
 

@@ -102,9 +102,9 @@ struct SubscriberOptions {
   Duration settle_linger = std::chrono::milliseconds(1);
   size_t settle_batch = 1000;
 
-  // When a newer member of the same client_id took over: kReconnect takes over again after a backoff,
-  // with a warning in the log; two that do so take turns, and their waits grow up to backoff.max.
-  // kStop ends this one with ABORTED, reason REPLACED.
+  // When a newer member of the same client_id took over: kReconnect takes over again after a
+  // backoff, with a warning in the log; two that do so take turns, and their waits grow up to
+  // backoff.max. kStop ends this one with ABORTED, reason REPLACED.
   enum class OnReplaced { kReconnect, kStop };
   OnReplaced on_replaced = OnReplaced::kReconnect;
   // A settlement that the server could not apply (deadline passed, not this member's); may be

@@ -1,0 +1,54 @@
+// See session.h.
+#include "outbox/postgres/session.h"
+
+#include "outbox/postgres/ddl.h"
+
+namespace postroad::outbox::postgres {
+namespace {
+
+// The queries are written for their indexes, whatever the statistics say. Losing the last marks in
+// a crash of the database only means that events are sent again, as duplicates. The server finds a
+// relay's dead machine, and frees its lock, in seconds.
+constexpr const char* kSettings =
+    "SET standard_conforming_strings = on; SET enable_seqscan = off; SET jit = off; "
+    "SET synchronous_commit = off; SET lock_timeout = '5s'; SET statement_timeout = '2min'; "
+    "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; "
+    "SET tcp_user_timeout = 6000";
+constexpr int kOldestVersion = 130000;
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> OpenSession(const SourceOptions& options, Waker& waker) {
+  POSTROAD_ASSIGN(auto connection,
+                  Connection::Open(options.url, "postroad relay " + options.name, waker));
+  POSTROAD_TRY(connection->RunScript(kSettings));
+  POSTROAD_ASSIGN(const Rows facts,
+                  connection->Run("SELECT current_setting('server_version_num'), "
+                                  "current_setting('server_version'), pg_is_in_recovery()"));
+  if (facts.Number(0, 0) < kOldestVersion) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                "PostgreSQL " + std::string(facts.Get(0, 1)) + " is too old: 13 or later", {},
+                "OLD_DATABASE");
+  }
+  if (facts.Flag(0, 2)) {
+    return Fail(ErrorCode::kUnavailable,
+                "this PostgreSQL is a standby; the relay needs the primary", {}, "STANDBY");
+  }
+  return connection;
+}
+
+Result<bool> TryLead(Connection& connection, const SourceOptions& options) {
+  POSTROAD_ASSIGN(
+      const Rows rows,
+      connection.Run(
+          "SELECT pg_try_advisory_lock(hashtextextended('postroad relay ' || $1 || ' ' || "
+          "to_regclass($2)::oid, 0))",
+          {options.name, Connection::Quote(options.table)}));
+  return rows.Flag(0, 0);
+}
+
+Status Listen(Connection& connection, const SourceOptions& options) {
+  return connection.RunScript("LISTEN \"" + Channel(options.table) + "\"");
+}
+
+}  // namespace postroad::outbox::postgres

@@ -1,0 +1,351 @@
+// The relay over a real PostgreSQL: exactly the committed events, in order, whatever happens.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "outbox/postgres/postgres_source.h"
+#include "outbox_house.h"
+#include "support/postgres.h"
+
+namespace postroad::outbox {
+namespace {
+
+using testing::PgSession;
+using testing::PostgresServer;
+
+std::string Numbers(int from, int to) {
+  return "SELECT postroad_post('t', i::text, key => 'k') FROM generate_series(" +
+         std::to_string(from) + ", " + std::to_string(to) + ") i";
+}
+
+class PostgresOutbox : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server = std::make_unique<PostgresServer>(); }
+  static void TearDownTestSuite() { server.reset(); }
+
+  PostgresOutbox() : url(server->NewDatabase()) {
+    options = *Complete({.name = "shop", .url = url});
+    EXPECT_TRUE(InstallPostgres(options));
+    sql = std::make_unique<PgSession>(url);
+  }
+
+  Relay& Start() { return house.StartRelay(options, NewPostgresSource); }
+  bool Leads(Relay& relay) {
+    return Eventually([&] { return relay.state().phase == RelayState::Phase::kLeading; });
+  }
+  bool Arrives(const std::string& topic, size_t count) {
+    return Eventually([&] { return house.Stored(topic).size() >= count; });
+  }
+  // What waits, by the relay's own account.
+  bool CaughtUp() {
+    return Eventually([&] {
+      return sql->One(
+                 "SELECT count(*) FROM postroad_outbox o, postroad_outbox_relay r WHERE NOT "
+                 "pg_visible_in_snapshot(o.txid, r.seen)") == "0";
+    });
+  }
+
+  static std::unique_ptr<PostgresServer> server;
+  const std::string url;
+  SourceOptions options;
+  std::unique_ptr<PgSession> sql;
+  OutboxHouse house;
+};
+std::unique_ptr<PostgresServer> PostgresOutbox::server;
+
+TEST_F(PostgresOutbox, EveryFieldOfAnEventArrives) {
+  Start();
+  const std::string id = sql->One(
+      "SELECT postroad_post('orders', '{\"order\": 42}', key => 'customer-7', type => "
+      "'order.paid', headers => '{\"origin\": \"shop\", \"try\": 2}', search_keys => "
+      "ARRAY['order-42', 'customer-7'])");
+  ASSERT_TRUE(Arrives("orders", 1));
+  const Event event = house.Stored("orders")[0];
+  EXPECT_EQ(event.id, id);
+  EXPECT_EQ(event.key, "customer-7");
+  EXPECT_EQ(event.type, "order.paid");
+  EXPECT_EQ(event.content_type, "application/json");
+  EXPECT_EQ(event.payload, "{\"order\": 42}");
+  EXPECT_EQ(event.headers,
+            (std::vector<std::pair<std::string, std::string>>{{"try", "2"}, {"origin", "shop"}}))
+      << "in the order that jsonb gives";
+  EXPECT_EQ(event.search_keys, (std::vector<std::string>{"order-42", "customer-7"}));
+  EXPECT_EQ(std::to_string(ToNanos(*event.time) / 1000),
+            sql->One("SELECT (extract(epoch FROM time) * 1000000)::bigint FROM postroad_outbox"));
+
+  sql->Run("SELECT postroad_post('bytes', '\\x0001ff'::bytea)");
+  sql->Run("SELECT postroad_post('later', 'x', deliver_at => '2199-01-01')");
+  ASSERT_TRUE(Arrives("bytes", 1));
+  EXPECT_EQ(house.Payloads("bytes")[0], std::string("\0\1\xff", 3));
+  EXPECT_TRUE(house.Stored("later").empty());
+  journal::ScheduledQuery query;
+  query.topic = "later";
+  EXPECT_TRUE(Eventually([&] {
+    const auto page = house.stack.broker().ListScheduled(auth::Principal::Anyone(), query);
+    return page && page->events.size() == 1;
+  }));
+}
+
+TEST_F(PostgresOutbox, RolledBackNeverAppears) {
+  Start();
+  sql->Run("BEGIN; SELECT postroad_post('t', 'never'); ROLLBACK");
+  sql->Run(
+      "BEGIN; SELECT postroad_post('t', 'kept'); SAVEPOINT s; SELECT postroad_post('t', "
+      "'never'); ROLLBACK TO s; COMMIT");
+  sql->Run("SELECT postroad_post('t', 'last')");
+  ASSERT_TRUE(Arrives("t", 2));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"kept", "last"}));
+}
+
+// A transaction that took its ids first and commits last is neither lost nor in anybody's way.
+TEST_F(PostgresOutbox, ALongTransactionBesideThousandsOfShortOnes) {
+  Start();
+  PgSession slow(url);
+  slow.Run("BEGIN; SELECT postroad_post('slow', '1')");
+  const int many = testing::Scaled(2000);
+  for (int i = 0; i < many; ++i) sql->Run("SELECT postroad_post('t', '" + std::to_string(i) + "')");
+  ASSERT_TRUE(Arrives("t", static_cast<size_t>(many)));
+  EXPECT_TRUE(house.Stored("slow").empty());
+  slow.Run("SELECT postroad_post('slow', '2'); COMMIT");
+  ASSERT_TRUE(Arrives("slow", 2));
+  ASSERT_TRUE(CaughtUp());
+  const auto payloads = house.Payloads("t");
+  ASSERT_EQ(payloads.size(), static_cast<size_t>(many));
+  for (int i = 0; i < many; ++i) EXPECT_EQ(payloads[static_cast<size_t>(i)], std::to_string(i));
+  EXPECT_EQ(house.Payloads("slow"), (std::vector<std::string>{"1", "2"}));
+}
+
+// Ids out of the order of commits, in pages, beside retained rows: each arrives once.
+TEST_F(PostgresOutbox, EachOfManyWritersEventsArrivesOnceInItsOrder) {
+  options.batch_rows = 50;
+  Start();
+  const int writers = 8, each = testing::Scaled(500);
+  std::vector<std::thread> threads;
+  for (int w = 0; w < writers; ++w) {
+    threads.emplace_back([&, w] {
+      PgSession session(url);
+      for (int i = 0; i < each; ++i) {
+        const std::string post =
+            "SELECT postroad_post('w" + std::to_string(w) + "', '" + std::to_string(i) + "');";
+        // Some transactions stay open while others come and go.
+        session.Run(i % 7 == 0 ? "BEGIN;" + post + "SELECT pg_sleep(0.005); COMMIT" : post);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (int w = 0; w < writers; ++w) {
+    const std::string topic = "w" + std::to_string(w);
+    ASSERT_TRUE(Arrives(topic, static_cast<size_t>(each)));
+    const auto payloads = house.Payloads(topic);
+    ASSERT_EQ(payloads.size(), static_cast<size_t>(each));
+    for (int i = 0; i < each; ++i) EXPECT_EQ(payloads[static_cast<size_t>(i)], std::to_string(i));
+  }
+  EXPECT_EQ(house.Metric("postroad_outbox_events_total{outcome=\"duplicate\",source=\"shop\"}"), 0);
+}
+
+// Writers that wait for each other's row write in the order that the row says.
+TEST_F(PostgresOutbox, OrderOfAKeyIsThatOfItsLock) {
+  options.batch_rows = 7;
+  sql->Run("CREATE TABLE account (n bigint); INSERT INTO account VALUES (0)");
+  PgSession early(url);
+  early.Run("BEGIN; SELECT pg_current_xact_id()");  // an old transaction that writes last
+  sql->Run(
+      "BEGIN; UPDATE account SET n = n + 1; SELECT postroad_post('a', 'first', key => 'k'); "
+      "COMMIT");
+  early.Run(
+      "UPDATE account SET n = n + 1; SELECT postroad_post('a', 'second', key => 'k'); COMMIT");
+  Start();
+  ASSERT_TRUE(Arrives("a", 2));
+  EXPECT_EQ(house.Payloads("a"), (std::vector<std::string>{"first", "second"}));
+}
+
+TEST_F(PostgresOutbox, ABacklogOfManyPagesArrivesInOrder) {
+  options.batch_rows = 100;
+  options.batch_bytes = 300;  // some pages end by bytes
+  sql->Run(Numbers(1, 2500));
+  Start();
+  ASSERT_TRUE(Arrives("t", 2500));
+  sql->Run(Numbers(2501, 2510));
+  ASSERT_TRUE(Arrives("t", 2510));
+  const auto payloads = house.Payloads("t");
+  for (size_t i = 0; i < payloads.size(); ++i) ASSERT_EQ(payloads[i], std::to_string(i + 1));
+}
+
+// Stored, but not marked: the next relay sends it again, and the log knows it.
+TEST_F(PostgresOutbox, KilledBetweenAppendAndMarkIsADuplicateNotASecondEvent) {
+  house.control->Set(&Gate::Control::closed, true);
+  Start();
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::kept_back) > 0; }));
+  ASSERT_TRUE(Arrives("t", 1));
+  const size_t stored = house.Stored("t").size();
+  house.relays.clear();
+  EXPECT_EQ(sql->One("SELECT seen FROM postroad_outbox_relay"), "1:1:");
+  house.control->Set(&Gate::Control::closed, false);
+  Start();
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Stored("t").size(), 10u);
+  EXPECT_GE(house.Metric("postroad_outbox_events_total{outcome=\"duplicate\",source=\"shop\"}"),
+            static_cast<double>(stored));
+}
+
+TEST_F(PostgresOutbox, TheTargetBeingAwayLosesNothingAndShows) {
+  house.control->Set(&Gate::Control::failing, true);
+  Relay& relay = Start();
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Eventually([&] { return relay.state().error == "no road"; }));
+  ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::batches) > 2; }));
+  EXPECT_GT(house.Metric("postroad_outbox_send_errors_total{source=\"shop\"}"), 0);
+  house.control->Set(&Gate::Control::failing, false);
+  ASSERT_TRUE(Arrives("t", 10));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(relay.state().error, "");
+}
+
+TEST_F(PostgresOutbox, OfTwoRelaysOneWorksAndTheOtherTakesOver) {
+  Relay& first = Start();
+  ASSERT_TRUE(Leads(first));
+  Relay& second = Start();
+  ASSERT_TRUE(Eventually([&] { return second.state().phase == RelayState::Phase::kWaiting; }));
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Arrives("t", 10));
+  EXPECT_EQ(second.state().sent, 0u);
+  // Its session ends, as when its machine dies.
+  sql->Run(
+      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted");
+  first.Stop();
+  ASSERT_TRUE(Leads(second));
+  sql->Run(Numbers(11, 20));
+  ASSERT_TRUE(Arrives("t", 20));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Stored("t").size(), 20u);
+}
+
+TEST_F(PostgresOutbox, TheDatabaseKilledAndStartedAgain) {
+  Relay& relay = Start();
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Arrives("t", 10));
+  server->Kill();
+  ASSERT_TRUE(Eventually([&] { return relay.state().phase == RelayState::Phase::kConnecting; }));
+  EXPECT_NE(relay.state().error.find("PostgreSQL"), std::string::npos) << relay.state().error;
+  server->Start();
+  sql = std::make_unique<PgSession>(url);
+  sql->Run(Numbers(11, 20));
+  ASSERT_TRUE(Arrives("t", 20));
+  ASSERT_TRUE(CaughtUp());
+  const auto payloads = house.Payloads("t");
+  ASSERT_EQ(payloads.size(), 20u);
+  for (size_t i = 0; i < payloads.size(); ++i) EXPECT_EQ(payloads[i], std::to_string(i + 1));
+  EXPECT_GT(house.Metric("postroad_outbox_source_errors_total{source=\"shop\"}"), 0);
+}
+
+// Whoever holds a row holds up neither the relay nor, but for this row, the cleaning.
+TEST_F(PostgresOutbox, ALockedRowIsSentAndCleanedLater) {
+  options.retention = Duration{};
+  sql->Run(Numbers(1, 10));
+  PgSession client(url);
+  client.Run("BEGIN; SELECT id FROM postroad_outbox WHERE payload = '3' FOR UPDATE");
+  Start();
+  ASSERT_TRUE(Arrives("t", 10));
+  ASSERT_TRUE(Eventually([&] { return sql->One("SELECT count(*) FROM postroad_outbox") == "1"; }));
+  client.Run("COMMIT");
+  EXPECT_TRUE(Eventually([&] { return sql->One("SELECT count(*) FROM postroad_outbox") == "0"; }));
+}
+
+TEST_F(PostgresOutbox, CleaningKeepsWhatIsYoungUnsentOrUnread) {
+  options.retention = std::chrono::hours(1);
+  sql->Run(
+      "INSERT INTO postroad_outbox (topic, payload, time) SELECT 't', 'old', now() - interval "
+      "'2 hours' FROM generate_series(1, 6000); SELECT postroad_post('t', 'young')");
+  // Another relay of the table that has read nothing yet.
+  sql->Run("INSERT INTO postroad_outbox_relay (reader, seen) VALUES ('other', '1:1:')");
+  Start();
+  ASSERT_TRUE(Arrives("t", 6001));
+  ASSERT_TRUE(Eventually([&] {
+    return sql->One(
+               "SELECT count(*) FROM postroad_outbox o, postroad_outbox_relay r WHERE reader = "
+               "'shop' AND NOT pg_visible_in_snapshot(o.txid, r.seen)") == "0";
+  }));
+  EXPECT_EQ(sql->One("SELECT count(*) FROM postroad_outbox"), "6001");
+  sql->Run("DELETE FROM postroad_outbox_relay WHERE reader = 'other'");
+  house.relays.clear();
+  Start();
+  ASSERT_TRUE(Eventually([&] { return sql->One("SELECT count(*) FROM postroad_outbox") == "1"; }));
+  EXPECT_EQ(sql->One("SELECT convert_from(payload, 'UTF8') FROM postroad_outbox"), "young");
+}
+
+TEST_F(PostgresOutbox, PoisonIsSetAsideAndTheRestGoesOn) {
+  Start();
+  sql->Run(
+      "SELECT postroad_post('', 'no topic'); SELECT postroad_post('t', '1'); "
+      "SELECT postroad_post('t', 'x', headers => '[1]'); "
+      "INSERT INTO postroad_outbox (topic, payload) VALUES ('t', "
+      "convert_to(repeat('x', 9000000), 'UTF8')); SELECT postroad_post('t', '2')");
+  ASSERT_TRUE(Arrives("t", 2));
+  EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"1", "2"}));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Metric("postroad_outbox_events_total{outcome=\"poison\",source=\"shop\"}"), 3);
+
+  Waker waker;
+  const auto tool = NewPostgresSource(options, waker);
+  ASSERT_TRUE(tool->Connect());
+  auto rows = tool->ListPoison(10);
+  ASSERT_TRUE(rows) << rows.error().ToString();
+  ASSERT_EQ(rows->size(), 3u);
+  std::ranges::sort(*rows, {}, [](const PoisonRow& row) { return std::stoi(row.id); });
+  EXPECT_TRUE((*rows)[0].reason.starts_with("topic")) << (*rows)[0].reason;
+  EXPECT_TRUE((*rows)[1].reason.starts_with("headers")) << (*rows)[1].reason;
+  EXPECT_NE((*rows)[2].reason.find("larger"), std::string::npos) << (*rows)[2].reason;
+
+  // Mended and sent again; sent again unmended; dropped.
+  sql->Run("UPDATE postroad_outbox SET topic = 'mended' WHERE topic = ''");
+  EXPECT_EQ(tool->RetryPoison(std::nullopt), 3u);
+  ASSERT_TRUE(Arrives("mended", 1));
+  ASSERT_TRUE(Eventually([&] {
+    rows = tool->ListPoison(10);
+    return rows && rows->size() == 2 && (*rows)[0].tries == 2 && (*rows)[1].tries == 2;
+  }));
+  EXPECT_EQ(tool->DropPoison((*rows)[0].id), 1u);
+  EXPECT_EQ(tool->ListPoison(10)->size(), 1u);
+}
+
+TEST_F(PostgresOutbox, WhatIsMissingIsNamed) {
+  const auto problem = [&](Relay& relay) {
+    EXPECT_TRUE(Eventually([&] { return !relay.state().error.empty(); }));
+    return relay.state().error;
+  };
+  sql->Run("DO $$ BEGIN CREATE ROLE relay LOGIN; EXCEPTION WHEN duplicate_object THEN END $$");
+  options.url = url + "&user=relay";
+  Relay& relay = Start();
+  EXPECT_NE(problem(relay).find("GRANT SELECT, DELETE, UPDATE ON postroad_outbox TO relay"),
+            std::string::npos)
+      << relay.state().error;
+  // Granted, it goes on without a restart.
+  sql->Run(
+      "GRANT SELECT, DELETE, UPDATE ON postroad_outbox TO relay; GRANT SELECT, INSERT, UPDATE, "
+      "DELETE ON postroad_outbox_relay, postroad_outbox_poison TO relay");
+  sql->Run(Numbers(1, 1));
+  EXPECT_TRUE(Arrives("t", 1));
+  relay.Stop();
+
+  options.url = url;
+  sql->Run("ALTER TABLE postroad_outbox DROP COLUMN search_keys, DROP COLUMN headers");
+  const std::string columns = problem(Start());
+  EXPECT_NE(columns.find("postroad_outbox has no column headers, search_keys"), std::string::npos)
+      << columns;
+  options.table = "other";
+  const std::string table = problem(Start());
+  EXPECT_NE(table.find("there is no table other"), std::string::npos) << table;
+}
+
+TEST_F(PostgresOutbox, RowsOfAnotherClusterAreToldNotSent) {
+  sql->Run("INSERT INTO postroad_outbox (topic, txid) VALUES ('t', '999999999')");
+  Relay& relay = Start();
+  ASSERT_TRUE(Eventually([&] { return !relay.state().error.empty(); }));
+  EXPECT_NE(relay.state().error.find("another PostgreSQL cluster"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace postroad::outbox

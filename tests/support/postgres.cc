@@ -1,0 +1,137 @@
+// See postgres.h.
+#include "support/postgres.h"
+
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace postroad::testing {
+namespace {
+
+constexpr const char* kServerUser = "postgres";
+
+// The newest that is installed.
+std::string ProgramsFolder() {
+  std::string newest;
+  int version = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/usr/lib/postgresql", error)) {
+    const int found = std::atoi(entry.path().filename().c_str());
+    if (found > version && std::filesystem::exists(entry.path() / "bin/postgres")) {
+      version = found;
+      newest = entry.path() / "bin";
+    }
+  }
+  return newest;
+}
+
+bool Answers(const std::string& url) {
+  PGconn* connection = PQconnectdb(url.c_str());
+  const bool good = PQstatus(connection) == CONNECTION_OK;
+  PQfinish(connection);
+  return good;
+}
+
+}  // namespace
+
+PgSession::PgSession(const std::string& url) : connection_(PQconnectdb(url.c_str())) {
+  EXPECT_EQ(PQstatus(connection_), CONNECTION_OK) << PQerrorMessage(connection_);
+  PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+}
+
+PgSession::~PgSession() { PQfinish(connection_); }
+
+PgSession::Table PgSession::Run(const std::string& sql) {
+  PGresult* result = PQexec(connection_, sql.c_str());
+  const ExecStatusType status = PQresultStatus(result);
+  EXPECT_TRUE(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+      << sql.substr(0, 500) << "\n"
+      << PQresultErrorMessage(result);
+  Table table;
+  for (int i = 0; i < PQntuples(result); ++i) {
+    auto& row = table.emplace_back();
+    for (int j = 0; j < PQnfields(result); ++j) row.emplace_back(PQgetvalue(result, i, j));
+  }
+  PQclear(result);
+  return table;
+}
+
+std::string PgSession::One(const std::string& sql) {
+  const Table table = Run(sql);
+  return table.empty() || table[0].empty() ? "" : table[0][0];
+}
+
+std::string PgSession::Try(const std::string& sql) {
+  PGresult* result = PQexec(connection_, sql.c_str());
+  std::string error = PQresultErrorMessage(result);
+  PQclear(result);
+  return error;
+}
+
+PostgresServer::PostgresServer() : programs_(ProgramsFolder()) {
+  if (programs_.empty()) {
+    ADD_FAILURE() << "no PostgreSQL: apt-get install postgresql";
+    return;
+  }
+  if (geteuid() == 0) {
+    const passwd* user = getpwnam(kServerUser);
+    if (user == nullptr || chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) != 0) {
+      ADD_FAILURE() << "there is no user " << kServerUser;
+      return;
+    }
+  }
+  const Ended made =
+      RunProgram(AsServer({programs_ + "/initdb", "-D", folder_ / "data", "-U", kServerUser, "-A",
+                           "trust", "-E", "UTF8", "--no-locale", "--no-sync"}));
+  EXPECT_EQ(made.code, 0) << made.output;
+  Start();
+}
+
+PostgresServer::~PostgresServer() {
+  if (!process_) return;
+  process_->Signal(SIGINT);  // fast shutdown
+  process_->Wait();
+}
+
+std::vector<std::string> PostgresServer::AsServer(std::vector<std::string> command) const {
+  if (geteuid() != 0) return command;
+  std::vector<std::string> whole = {"setpriv", std::string("--reuid=") + kServerUser,
+                                    std::string("--regid=") + kServerUser, "--clear-groups"};
+  whole.insert(whole.end(), command.begin(), command.end());
+  return whole;
+}
+
+// After kill -9 its children may hold the shared memory for a moment, and it refuses to start.
+void PostgresServer::Start() {
+  const std::string url = UrlOf("postgres");
+  ASSERT_TRUE(Eventually([&] {
+    if (!process_ || process_->ExitCode()) {
+      process_ = std::make_unique<Process>(
+          AsServer({programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
+                    "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"}));
+    }
+    return Answers(url);
+  })) << process_->Output();
+}
+
+void PostgresServer::Kill() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+  process_.reset();
+}
+
+std::string PostgresServer::NewDatabase() {
+  const std::string name = "test_" + std::to_string(++databases_);
+  PgSession(UrlOf("postgres")).Run("CREATE DATABASE " + name);
+  return UrlOf(name);
+}
+
+std::string PostgresServer::UrlOf(const std::string& database) const {
+  return "postgresql:///" + database + "?host=" + folder_.path() + "&user=" + kServerUser;
+}
+
+}  // namespace postroad::testing

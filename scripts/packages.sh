@@ -4,7 +4,7 @@
 build_packages=(
   ca-certificates ccache clang-19 cmake git libclang-rt-19-dev lld-19 llvm-19 ninja-build pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libfmt-dev
-  libgrpc++-dev libpq-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev
+  libgrpc++-dev libpq-dev libprotobuf-dev librdkafka-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev
   libtomlplusplus-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
 # What the tests need besides.
@@ -14,6 +14,10 @@ test_packages=(
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
 go_packages=(
   golang-go
+)
+# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh).
+kafka_packages=(
+  default-jre-headless maven
 )
 # What `./dev check` needs besides.
 check_packages=(

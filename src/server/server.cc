@@ -21,6 +21,7 @@
 #include "gateway/killbill/killbill_service.h"
 #include "gateway/rsocket/rsocket_gateway.h"
 #include "journal/journal.h"
+#include "kafka/bridge.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/log.h"
@@ -58,6 +59,7 @@ struct Server::Impl {
   void NoteGrpcAddresses();
   Status ListenRSocket();
   Status ListenHttp();
+  Status StartKafka();
   void WritePortsFile();
   gateway::HttpPages Pages();
   void Close();
@@ -78,6 +80,7 @@ struct Server::Impl {
   std::unique_ptr<gateway::GrpcServer> grpc;
   std::unique_ptr<rsocket_gateway::RSocketGateway> rsocket;
   std::unique_ptr<gateway::HttpServer> http;
+  std::unique_ptr<kafka::Bridge> kafka;
   std::vector<Listening> listening;
   std::atomic<bool> ready = false;
   bool closed = false;
@@ -89,6 +92,7 @@ Status Server::Impl::Open() {
   POSTROAD_TRY(ListenGrpc());
   POSTROAD_TRY(ListenRSocket());
   POSTROAD_TRY(ListenHttp());
+  POSTROAD_TRY(StartKafka());
   WritePortsFile();
   ready = true;
   malloc_trim(0);  // what recovery needed
@@ -189,6 +193,11 @@ Status Server::Impl::ListenHttp() {
   return {};
 }
 
+Status Server::Impl::StartKafka() {
+  POSTROAD_ASSIGN(kafka, kafka::Bridge::Start(config.kafka, {*broker, cores, clock, metrics}));
+  return {};
+}
+
 gateway::HttpPages Server::Impl::Pages() {
   using gateway::HttpPage;
   gateway::HttpPages pages;
@@ -198,7 +207,7 @@ gateway::HttpPages Server::Impl::Pages() {
   };
   pages["/healthz"] = [] { return HttpPage{.body = "ok\n"}; };
   pages["/readyz"] = [this] {
-    if (ready) return HttpPage{.body = "ready\n"};
+    if (ready) return HttpPage{.body = "ready\n" + kafka->Describe()};
     return HttpPage{.status = 503, .body = "starting or draining\n"};
   };
   return pages;
@@ -222,6 +231,7 @@ void Server::Impl::WritePortsFile() {
 void Server::Impl::Close() {
   if (std::exchange(closed, true)) return;
   ready = false;
+  if (kafka) kafka->Stop();
   if (grpc) grpc->Stop(Duration{});
   if (killbill) killbill->WaitForCalls();
   if (http) http->Stop({});
@@ -277,6 +287,7 @@ void Server::Drain() {
   impl_->grpc->StartDrain();
   impl_->rsocket->server().Drain("the server is going down; connect again in a moment");
   if (impl_->http) impl_->http->StartDrain();
+  impl_->kafka->Stop();
   impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
   const auto left = [&] {
     return std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords);

@@ -16,6 +16,7 @@
 #include "gateway/http/http_server.h"
 #include "gateway/rsocket/options.h"
 #include "journal/journal.h"
+#include "kafka/options.h"
 #include "runtime/log.h"
 #include "server/config/setting.h"
 #include "store/rocks/rocks_store.h"
@@ -61,6 +62,7 @@ struct Config {
   gateway::GrpcOptions grpc;                // its addresses and version are filled in when serving
   gateway::HttpOptions http;                // the same
   std::vector<auth::ApiKey> keys;           // those in key files have been read
+  kafka::BridgeOptions kafka;               // the [[kafka.out]] and [[kafka.in]]
 };
 
 // The declarations of every setting outside of lists; they fill `config`, which must outlive them.
@@ -78,6 +80,10 @@ struct KeyText {
   std::vector<std::string> post, read, administer;
 };
 Settings DeclareKey(KeyText& key);
+
+// Without their properties, whose names are librdkafka's.
+Settings DeclareKafkaOut(kafka::OutOptions& out);
+Settings DeclareKafkaIn(kafka::InOptions& in);
 
 // What a configuration is made from.
 struct ConfigSources {

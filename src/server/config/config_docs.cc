@@ -93,6 +93,23 @@ everybody who can reach the server may do everything. A `*` does not reach topic
 `printf %s "$key" | sha256sum` its hash.
 )";
 
+constexpr const char* kKafka = R"(
+## [[kafka.out]]
+
+Topics to Kafka; docs/kafka.md explains it. `properties` holds librdkafka's own settings:
+
+```toml
+[[kafka.out]]
+name = "orders"
+brokers = "kafka-1:9093,kafka-2:9093"
+topics = ["orders", "user/*"]
+to = "shop.{topic}"
+properties = { "security.protocol" = "sasl_ssl", "sasl.mechanism" = "SCRAM-SHA-512", "sasl.username" = "postroad", "sasl.password" = "…" }
+```
+
+A property that librdkafka does not know, or that order and safety rest on, stops the start.
+)";
+
 void AddRow(std::string& out, const Setting& setting, bool with_default) {
   std::string kind = setting.kind;
   if (!setting.bounds.empty()) kind += ", " + setting.bounds;
@@ -101,9 +118,10 @@ void AddRow(std::string& out, const Setting& setting, bool with_default) {
   out += setting.text + " |\n";
 }
 
-void AddTable(std::string& out, const Settings& settings) {
-  out += "\n| setting | value | what it is |\n|---|---|---|\n";
-  for (const Setting& setting : settings.all()) AddRow(out, setting, false);
+void AddTable(std::string& out, const Settings& settings, bool with_default = false) {
+  out += with_default ? "\n| setting | value | default | what it is |\n|---|---|---|---|\n"
+                      : "\n| setting | value | what it is |\n|---|---|---|\n";
+  for (const Setting& setting : settings.all()) AddRow(out, setting, with_default);
 }
 
 }  // namespace
@@ -130,6 +148,12 @@ std::string ConfigurationDocs() {
   KeyText key;
   out += kKeys;
   AddTable(out, DeclareKey(key));
+  kafka::OutOptions kafka_out;
+  out += kKafka;
+  AddTable(out, DeclareKafkaOut(kafka_out), true);
+  kafka::InOptions kafka_in;
+  out += "\n## [[kafka.in]]\n\nKafka topics to Postroad's.\n";
+  AddTable(out, DeclareKafkaIn(kafka_in), true);
   return out;
 }
 

@@ -1,5 +1,6 @@
 // Reading the configuration: file, then variables, then flags; all problems are told at once.
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <filesystem>
 #include <fstream>
@@ -7,6 +8,7 @@
 #include <map>
 
 #include "core/names.h"
+#include "kafka/properties.h"
 #include "server/config/config.h"
 #include "server/config/config_check.h"
 #include "server/config/toml_file.h"
@@ -15,6 +17,18 @@ namespace postroad::server {
 namespace {
 
 constexpr size_t kMaxProblems = 20;
+constexpr std::array<std::string_view, 5> kLists = {"topics", "keys", "routes", "kafka.out",
+                                                    "kafka.in"};
+// Of a connector: librdkafka's own settings.
+constexpr std::string_view kProperties = "properties.";
+
+// Whether a property's value must not be shown.
+bool IsSecret(std::string_view property) {
+  for (const std::string_view word : {"password", "secret", "key", "oauthbearer.config"}) {
+    if (property.find(word) != property.npos) return true;
+  }
+  return false;
+}
 
 std::string Upper(std::string_view text) {
   std::string upper(text);
@@ -74,7 +88,7 @@ class Loader {
       problems_.push_back(entries.error().message);
       return;
     }
-    std::map<int, Entries> topics, keys, routes;
+    std::map<int, Entries> topics, keys, routes, kafka_out, kafka_in;
     for (TomlEntry& entry : *entries) {
       if (entry.index >= 0 && entry.section == "topics") {
         topics[entry.index].push_back(std::move(entry));
@@ -82,6 +96,10 @@ class Loader {
         keys[entry.index].push_back(std::move(entry));
       } else if (entry.index >= 0 && entry.section == "routes") {
         routes[entry.index].push_back(std::move(entry));
+      } else if (entry.index >= 0 && entry.section == "kafka.out") {
+        kafka_out[entry.index].push_back(std::move(entry));
+      } else if (entry.index >= 0 && entry.section == "kafka.in") {
+        kafka_in[entry.index].push_back(std::move(entry));
       } else if (IsList(entry.section) || entry.index >= 0) {
         ComplainOfList(entry);
       } else {
@@ -94,10 +112,16 @@ class Loader {
     for (const auto& [index, item] : keys) ReadKey(index, item);
     if (!routes.empty()) config_.rsocket.routes.clear();
     for (const auto& [index, item] : routes) ReadRoute(index, item);
+    for (const auto& [index, item] : kafka_out) {
+      ReadConnector("kafka.out", index, item, DeclareKafkaOut, config_.kafka.out);
+    }
+    for (const auto& [index, item] : kafka_in) {
+      ReadConnector("kafka.in", index, item, DeclareKafkaIn, config_.kafka.in);
+    }
   }
 
   static bool IsList(const std::string& section) {
-    return section == "topics" || section == "keys" || section == "routes";
+    return std::ranges::find(kLists, section) != kLists.end();
   }
   // A list written as a single table, the other way round, or of a name that is not known.
   void ComplainOfList(const TomlEntry& entry) {
@@ -109,7 +133,7 @@ class Loader {
     if (settings_.HasSection(section)) {
       return Problem(origin, "`" + section + "` is no list: write [" + section + "]");
     }
-    const std::string near = NearestName(section, {"topics", "keys", "routes"});
+    const std::string near = NearestName(section, {kLists.begin(), kLists.end()});
     Problem(origin, "unknown list [[" + section + "]]" +
                         DidYouMean(near.empty() ? near : "[[" + near + "]]"));
   }
@@ -208,6 +232,53 @@ class Loader {
       return Problem(place, "`" + list + ".topic` " + checked.error().message);
     }
     config_.rsocket.routes.push_back(std::move(route));
+  }
+
+  // One of the [[kafka.out]] or [[kafka.in]].
+  template <typename Options>
+  void ReadConnector(const std::string& section, int index, const Entries& entries,
+                     Settings (*declare)(Options&), std::vector<Options>& connectors) {
+    Options options;
+    const std::string list = section + "[" + std::to_string(index) + "]";
+    Entries own;
+    std::map<std::string, const TomlEntry*> by_key;
+    for (const TomlEntry& entry : entries) {
+      by_key[entry.key] = &entry;
+      if (entry.key.starts_with(kProperties)) {
+        if (!ReadProperty(list, entry, options.properties)) return;
+      } else {
+        own.push_back(entry);
+      }
+    }
+    if (!ApplyItem(declare(options), list, own)) return;
+    if (const Status checked = kafka::CheckOptions(options); !checked) {
+      const auto at = by_key.find(checked.error().field);
+      const Place& place = (at == by_key.end() ? entries.front() : *at->second).place;
+      return Problem(place.ToString(),
+                     "`" + list + "." + checked.error().field + "` " + checked.error().message);
+    }
+    for (const Options& other : connectors) {
+      if (other.name != options.name) continue;
+      return Problem(entries.front().place.ToString(),
+                     "`" + list + ".name` is the name of another of the [[" + section + "]]");
+    }
+    connectors.push_back(std::move(options));
+  }
+
+  // Librdkafka's values are text; numbers and booleans may be written as such.
+  bool ReadProperty(const std::string& list, const TomlEntry& entry,
+                    kafka::Properties& properties) {
+    const std::string name = entry.key.substr(kProperties.size());
+    const RawValue& value = entry.value;
+    if (value.type == RawValue::Type::kList || value.type == RawValue::Type::kOther) {
+      Problem(entry.place.ToString(),
+              "`" + list + "." + entry.key + "` must be text, a whole number, true or false");
+      return false;
+    }
+    properties[name] = value.text;
+    items_.push_back({list + "." + entry.key, IsSecret(name) ? "(hidden)" : ShowText(value.text),
+                      entry.place.ToString()});
+    return true;
   }
 
   void CheckTogether() {

@@ -43,14 +43,10 @@ class Flattener {
 
   std::vector<TomlEntry> Flatten(const toml::table& root) {
     for (const auto& [key, node] : root) {
-      const auto* list = node.as_array();
       if (const auto* table = node.as_table()) {
         AddTable(std::string(key.str()), -1, "", *table);
-      } else if (list != nullptr && !list->empty() && list->is_homogeneous<toml::table>()) {
-        int index = 0;
-        for (const toml::node& element : *list) {
-          AddTable(std::string(key.str()), index++, "", *element.as_table());
-        }
+      } else if (IsListOfTables(node)) {
+        AddList(std::string(key.str()), *node.as_array());
       } else {
         Add("", -1, key, std::string(key.str()), node);
       }
@@ -62,12 +58,24 @@ class Flattener {
   }
 
  private:
+  static bool IsListOfTables(const toml::node& node) {
+    const auto* list = node.as_array();
+    return list != nullptr && !list->empty() && list->is_homogeneous<toml::table>();
+  }
+
+  void AddList(const std::string& section, const toml::array& list) {
+    int index = 0;
+    for (const toml::node& element : list) AddTable(section, index++, "", *element.as_table());
+  }
+
   void AddTable(const std::string& section, int index, const std::string& prefix,
                 const toml::table& table) {
     for (const auto& [key, node] : table) {
       const std::string path = prefix + std::string(key.str());
       if (const auto* inner = node.as_table()) {
         AddTable(section, index, path + ".", *inner);
+      } else if (index < 0 && IsListOfTables(node)) {
+        AddList(section + "." + path, *node.as_array());
       } else {
         Add(section, index, key, path, node);
       }

@@ -1,0 +1,212 @@
+// See consumer.h.
+#include "kafka/consumer.h"
+
+#include <array>
+#include <string_view>
+
+#include "kafka/librdkafka.h"
+#include "runtime/log.h"
+
+namespace postroad::kafka {
+namespace {
+
+std::vector<Partition> PartitionsOf(const rd_kafka_topic_partition_list_t& list) {
+  std::vector<Partition> partitions;
+  for (int i = 0; i < list.cnt; ++i) {
+    partitions.push_back({list.elems[i].topic, list.elems[i].partition});
+  }
+  return partitions;
+}
+
+PartitionsPtr ListOf(const Offsets& offsets) {
+  PartitionsPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, offset] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.number)
+        ->offset = offset;
+  }
+  return list;
+}
+
+// The views are of `message` and its headers, which live as long as it.
+MessageView ViewOfMessage(const rd_kafka_message_t* message) {
+  MessageView view{.topic = rd_kafka_topic_name(message->rkt),
+                   .partition = message->partition,
+                   .offset = message->offset,
+                   .value = {static_cast<const char*>(message->payload), message->len}};
+  if (message->key != nullptr) {
+    view.key = std::string_view(static_cast<const char*>(message->key), message->key_len);
+  }
+  rd_kafka_timestamp_type_t type{};
+  const int64_t millis = rd_kafka_message_timestamp(message, &type);
+  if (millis > 0) view.time = Timestamp(std::chrono::milliseconds(millis));
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* name = nullptr;
+    const void* value = nullptr;
+    size_t size = 0;
+    for (size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++i) {
+      view.headers.emplace_back(name, std::string_view(static_cast<const char*>(value), size));
+    }
+  }
+  return view;
+}
+
+class LibrdkafkaConsumer final : public Consumer {
+ public:
+  LibrdkafkaConsumer(const ConsumerOptions& options, ConnectionLog& log, ConsumerOwner& owner,
+                     std::function<void()> wake)
+      : options_(options), log_(log), owner_(owner), wake_(std::move(wake)) {
+    context_ = {&log, this};
+  }
+  ~LibrdkafkaConsumer() override { Close(); }
+
+  Status Open() {
+    POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kConsumer, options_.properties));
+    ReportTo(context_, conf.get());
+    MustSet(conf.get(), "group.id", options_.group);
+    MustSet(conf.get(), "auto.offset.reset",
+            options_.start == InStart::kLatest ? "latest" : "earliest");
+    MustSet(conf.get(), "enable.auto.commit",
+            options_.commit_mode == CommitMode::kAutoCommit ? "true" : "false");
+    rd_kafka_conf_set_rebalance_cb(conf.get(), &LibrdkafkaConsumer::OnRebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf.get(), &LibrdkafkaConsumer::OnCommit);
+    POSTROAD_ASSIGN(client_, MakeClient(RD_KAFKA_CONSUMER, options_.brokers, std::move(conf)));
+    rd_kafka_poll_set_consumer(client_.get());
+    events_.reset(rd_kafka_queue_get_consumer(client_.get()));
+    rd_kafka_queue_cb_event_enable(events_.get(), &LibrdkafkaConsumer::OnEvent, this);
+    return Subscribe();
+  }
+
+  bool Poll(size_t most) override {
+    for (size_t i = 0; i < most; ++i) {
+      const MessagePtr message(rd_kafka_consumer_poll(client_.get(), 0));
+      if (!message) return false;
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        owner_.OnMessage(ViewOfMessage(message.get()));
+      } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        log_.OnError(message->err, rd_kafka_message_errstr(message.get()));
+      }
+    }
+    return true;
+  }
+
+  void Pause(bool pause) override {
+    rd_kafka_topic_partition_list_t* assigned = nullptr;
+    paused_ = pause;
+    if (rd_kafka_assignment(client_.get(), &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const PartitionsPtr list(assigned);
+    if (pause) {
+      rd_kafka_pause_partitions(client_.get(), list.get());
+    } else {
+      rd_kafka_resume_partitions(client_.get(), list.get());
+    }
+  }
+
+  void Commit(const Offsets& offsets, bool wait) override {
+    if (offsets.empty()) return;
+    const PartitionsPtr list = ListOf(offsets);
+    if (options_.commit_mode == CommitMode::kAutoCommit) {
+      rd_kafka_offsets_store(client_.get(), list.get());
+      return;
+    }
+    const auto error = rd_kafka_commit(client_.get(), list.get(), wait ? 0 : 1);
+    // What is asked without waiting is answered by OnCommit.
+    if (wait || error != RD_KAFKA_RESP_ERR_NO_ERROR) Committed(error);
+  }
+
+  std::string ClusterId() override {
+    char* id = rd_kafka_clusterid(client_.get(), 1000);
+    if (id == nullptr) return "";
+    std::string text(id);
+    rd_kafka_mem_free(client_.get(), id);
+    return text;
+  }
+
+  std::string failed() const override {
+    std::array<char, 512> text{};
+    const auto error = rd_kafka_fatal_error(client_.get(), text.data(), text.size());
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return std::string(rd_kafka_err2name(error)) + ": " + text.data();
+  }
+
+  void Close() override {
+    if (!client_ || std::exchange(closed_, true)) return;
+    if (events_) rd_kafka_queue_cb_event_enable(events_.get(), nullptr, nullptr);
+    rd_kafka_consumer_close(client_.get());
+    events_.reset();
+  }
+
+ private:
+  Status Subscribe() {
+    const PartitionsPtr list(
+        rd_kafka_topic_partition_list_new(static_cast<int>(options_.topics.size())));
+    for (const std::string& topic : options_.topics) {
+      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    }
+    const auto error = rd_kafka_subscribe(client_.get(), list.get());
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return Invalid("topics", rd_kafka_err2str(error));
+  }
+
+  static LibrdkafkaConsumer* Self(void* opaque) {
+    return static_cast<LibrdkafkaConsumer*>(static_cast<CallbackContext*>(opaque)->owner);
+  }
+  static void OnEvent(rd_kafka_t*, void* opaque) {
+    static_cast<LibrdkafkaConsumer*>(opaque)->wake_();
+  }
+  static void OnCommit(rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t*,
+                       void* opaque) {
+    Self(opaque)->Committed(error);
+  }
+  static void OnRebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
+                          rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+    Self(opaque)->Rebalance(error, partitions);
+  }
+
+  void Committed(rd_kafka_resp_err_t error) {
+    if (error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;  // there was nothing to commit
+    owner_.OnCommitted(error == RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) log_.OnError(error, "offsets are not committed");
+  }
+
+  void Rebalance(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions) {
+    const char* protocol = rd_kafka_rebalance_protocol(client_.get());
+    const bool cooperative = protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
+    const bool assigned = error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    LogInfo(assigned ? "kafka gives partitions" : "kafka takes partitions",
+            {{"group", options_.group}, {"partitions", partitions->cnt}});
+    if (!assigned) {
+      owner_.OnRevoked(PartitionsOf(*partitions), rd_kafka_assignment_lost(client_.get()) != 0);
+    }
+    if (cooperative) {
+      ErrorPtr(assigned ? rd_kafka_incremental_assign(client_.get(), partitions)
+                        : rd_kafka_incremental_unassign(client_.get(), partitions));
+    } else {
+      rd_kafka_assign(client_.get(), assigned ? partitions : nullptr);
+    }
+    if (assigned && paused_) Pause(true);
+  }
+
+  const ConsumerOptions options_;
+  ConnectionLog& log_;
+  ConsumerOwner& owner_;
+  const std::function<void()> wake_;
+  CallbackContext context_;
+  bool paused_ = false, closed_ = false;
+  ClientPtr client_;
+  QueuePtr events_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Consumer>> Consumer::Create(const ConsumerOptions& options,
+                                                   ConnectionLog& log, ConsumerOwner& owner,
+                                                   std::function<void()> wake) {
+  auto consumer = std::make_unique<LibrdkafkaConsumer>(options, log, owner, std::move(wake));
+  POSTROAD_TRY(consumer->Open());
+  return consumer;
+}
+
+}  // namespace postroad::kafka

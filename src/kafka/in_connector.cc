@@ -1,0 +1,489 @@
+// From Kafka to topics. Messages become events and wait in a bounded queue; one batch at a time
+// goes to the log, so that their order stays; offsets are committed once it is durable. What is
+// read twice, after a crash or a rebalance, has the same id and is stored once.
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/utf8.h"
+#include "kafka/backoff.h"
+#include "kafka/connector.h"
+#include "kafka/consumer.h"
+#include "kafka/format.h"
+#include "kafka/librdkafka.h"
+#include "kafka/metrics.h"
+#include "kafka/properties.h"
+#include "kafka/topic_names.h"
+#include "outbox/log_target.h"
+#include "runtime/log.h"
+
+namespace postroad::kafka {
+namespace {
+
+// A batch is as large as the log takes at once.
+constexpr size_t kMaxBatchBytes = 4 << 20;
+// Of a bad message's value, what its dead letter keeps.
+constexpr size_t kMaxDeadBytes = 256 << 10;
+// What Poll takes between two looks at everything else.
+constexpr size_t kPollMessages = 1'000;
+// Reading that has stood still so long is paused, so that the rest of a member's duties goes on.
+constexpr Duration kPauseAfter = std::chrono::seconds(1);
+// What a rebalance, or a stop, waits for the batch under way.
+constexpr Duration kLastWords = std::chrono::seconds(10);
+
+struct Item {
+  Event event;
+  Partition partition;
+  int64_t offset = 0;
+  bool dead = false;  // the event is a dead letter
+  size_t bytes = 0;
+};
+using Items = std::vector<Item>;
+
+class InConnector final : public Connector, private ConsumerOwner {
+ public:
+  InConnector(const InOptions& options, ConnectorContext context)
+      : options_(options),
+        context_(context),
+        target_(outbox::NewLogTarget(context.broker, context.cores.Next())),
+        metrics_(context.metrics, options.name) {}
+  ~InConnector() override { Stop(); }
+
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  ConnectorStatus Status() const override {
+    std::lock_guard lock(mutex_);
+    std::string error = error_.empty() ? log_.last_error() : error_;
+    return {options_.name, "in", log_.connected(), std::move(error)};
+  }
+
+  void Stop() override {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  bool Stopping() const {
+    std::lock_guard lock(mutex_);
+    return stop_;
+  }
+
+  void Wake() {
+    {
+      std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  void Run() {
+    while (!Stopping()) {
+      const auto ended = RunSession();
+      if (Stopping()) return;
+      metrics_.restarts.Add();
+      const Duration wait = backoff_.Next();
+      LogError(
+          "kafka in begins again",
+          {{"connector", options_.name}, {"error", ended.error()}, {"wait", FormatDuration(wait)}});
+      std::unique_lock lock(mutex_);
+      error_ = ended.error().message;
+      changed_.wait_for(lock, wait, [&] { return stop_; });
+    }
+  }
+
+  postroad::Status RunSession() {
+    ConsumerOptions options{options_.brokers, GroupOf(options_),    options_.topics,
+                            options_.start,   options_.commit_mode, options_.properties};
+    POSTROAD_ASSIGN(consumer_, Consumer::Create(options, log_, *this, [this] { Wake(); }));
+    auto ended = Pump();
+    FinishBatch();
+    GiveUpBatch();
+    waiting_.clear();
+    waiting_bytes_ = 0;
+    skipped_.clear();
+    consumer_->Close();
+    consumer_.reset();
+    paused_ = false;
+    full_since_.reset();
+    return ended;
+  }
+
+  static std::string GroupOf(const InOptions& options) {
+    return options.group.empty() ? "postroad-" + options.name : options.group;
+  }
+
+  // Success: stopped.
+  postroad::Status Pump() {
+    more_ = true;
+    while (Wait()) {
+      TakeResults();
+      SendBatch();
+      Read();
+      if (overrun_) {
+        overrun_ = false;
+        return Fail(ErrorCode::kResourceExhausted,
+                    "Kafka gives messages faster than they can be stored (backpressure = error)");
+      }
+      if (std::string failed = consumer_->failed(); !failed.empty()) {
+        return Fail(ErrorCode::kUnavailable, std::move(failed));
+      }
+      SendBatch();
+      metrics_.waiting.Set(static_cast<double>(waiting_.size()));
+      metrics_.connected.Set(log_.connected() ? 1 : 0);
+    }
+    return {};
+  }
+
+  // False: stop.
+  bool Wait() {
+    std::unique_lock lock(mutex_);
+    const Duration most = retry_at_ ? *retry_at_ - context_.clock.Monotonic() : kPauseAfter;
+    const bool can_read = more_ && !full_since_;
+    const bool asked = changed_.wait_for(lock, std::clamp(most, Duration{}, kPauseAfter),
+                                         [&] { return stop_ || woken_ || results_ || can_read; });
+    if (std::exchange(woken_, false) || !asked) more_ = true;
+    return !stop_;
+  }
+
+  // --- Reading. ---
+  bool Full() const {
+    switch (options_.backpressure) {
+      case Backpressure::kPause:
+        return sending_ != nullptr && Waits(options_.batch_events);
+      case Backpressure::kBuffer:
+        return Waits(options_.buffer_events);
+      default:
+        return false;  // what comes then is dealt with in OnMessage
+    }
+  }
+  bool Waits(uint64_t events) const {
+    return waiting_.size() >= events || waiting_bytes_ >= options_.buffer_bytes;
+  }
+
+  void Read() {
+    const MonotonicTime now = context_.clock.Monotonic();
+    if (!Full()) {
+      if (full_since_) more_ = true;
+      full_since_.reset();
+      if (std::exchange(paused_, false)) consumer_->Pause(false);
+      if (more_) more_ = consumer_->Poll(Room());
+      return;
+    }
+    if (!full_since_) full_since_ = now;
+    if (now - *full_since_ < kPauseAfter) return;
+    if (!std::exchange(paused_, true)) consumer_->Pause(true);
+    consumer_->Poll(kPollMessages);
+  }
+  size_t Room() const {
+    if (options_.backpressure == Backpressure::kBuffer) {
+      return std::min<size_t>(kPollMessages, options_.buffer_events - waiting_.size());
+    }
+    return std::min<size_t>(kPollMessages, options_.batch_events);
+  }
+
+  void OnMessage(const MessageView& message) override {
+    if (sending_ != nullptr && Waits(options_.buffer_events) && !MakeRoom(message)) return;
+    Item item = ToItem(message);
+    waiting_bytes_ += item.bytes;
+    waiting_.push_back(std::move(item));
+  }
+
+  // Where a message comes that there is no room for. False: it is dropped.
+  bool MakeRoom(const MessageView& message) {
+    const Partition partition{std::string(message.topic), message.partition};
+    switch (options_.backpressure) {
+      case Backpressure::kError:
+        overrun_ = true;
+        return false;
+      case Backpressure::kDrop:
+        metrics_.dropped.Add();
+        skipped_[partition] = message.offset + 1;
+        return false;
+      case Backpressure::kLatest:
+        metrics_.dropped.Add(static_cast<double>(waiting_.size()));
+        for (const Item& item : waiting_) skipped_[item.partition] = item.offset + 1;
+        waiting_.clear();
+        waiting_bytes_ = 0;
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  Item ToItem(const MessageView& message) {
+    Item item{.partition = {std::string(message.topic), message.partition},
+              .offset = message.offset,
+              .bytes = message.value.size() + 256};
+    auto event = ToEvent(message);
+    if (event) {
+      item.event = *std::move(event);
+    } else {
+      item.dead = true;
+      item.event = DeadLetterOf(message, event.error().field + " " + event.error().message);
+    }
+    return item;
+  }
+
+  Result<Event> ToEvent(const MessageView& message) {
+    POSTROAD_ASSIGN(Event event, DecodeMessage(options_.format, message, options_.id_header));
+    POSTROAD_ASSIGN(event.topic, TopicFor(options_.to, message.topic, event.topic));
+    if (event.id.empty()) event.id = IdFromPlace(ClusterId(), message);
+    return event;
+  }
+
+  const std::string& ClusterId() {
+    if (cluster_id_.empty()) cluster_id_ = consumer_->ClusterId();
+    return cluster_id_;
+  }
+
+  // --- Dead letters: events of a topic of their own. ---
+  Event DeadLetterOf(const MessageView& message, const std::string& reason) {
+    Event dead = DeadEvent({std::string(message.topic), message.partition}, message.offset,
+                           message.value, reason);
+    if (message.key && message.key->size() <= kMaxKeyBytes && IsValidUtf8(*message.key)) {
+      dead.key = *message.key;
+    }
+    return dead;
+  }
+
+  Event DeadEvent(const Partition& partition, int64_t offset, std::string_view value,
+                  const std::string& reason) {
+    metrics_.bad.Add();
+    LogWarn("kafka message is no event: dead letter", {{"connector", options_.name},
+                                                       {"topic", partition.topic},
+                                                       {"partition", partition.number},
+                                                       {"offset", offset},
+                                                       {"reason", reason}});
+    const MessageView place{
+        .topic = partition.topic, .partition = partition.number, .offset = offset};
+    Event dead;
+    dead.topic = options_.dead_letter_topic.empty() ? "dead/kafka/" + options_.name
+                                                    : options_.dead_letter_topic;
+    dead.id = IdFromPlace(ClusterId(), place);
+    dead.type = "postroad.kafka.bad_message";
+    dead.content_type = "application/octet-stream";
+    dead.payload = value.substr(0, kMaxDeadBytes);
+    dead.headers = {{"kafka-topic", partition.topic},
+                    {"kafka-partition", std::to_string(partition.number)},
+                    {"kafka-offset", std::to_string(offset)},
+                    {"reason", reason.substr(0, 1000)}};
+    if (value.size() > kMaxDeadBytes) {
+      dead.headers.emplace_back("kafka-value-bytes", std::to_string(value.size()));
+    }
+    return dead;
+  }
+
+  // --- Storing. ---
+  void SendBatch() {
+    if (sending_) {
+      if (retry_at_ && context_.clock.Monotonic() >= *retry_at_) Send();
+      return;
+    }
+    if (waiting_.empty()) return;
+    const size_t most =
+        options_.commit_mode == CommitMode::kMessageCommit ? 1 : options_.batch_events;
+    auto items = std::make_shared<Items>();
+    size_t bytes = 0;
+    while (!waiting_.empty() && items->size() < most && bytes < kMaxBatchBytes) {
+      bytes += waiting_.front().bytes;
+      items->push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    waiting_bytes_ -= std::min<uint64_t>(waiting_bytes_, bytes);
+    for (const Item& item : *items) committable_[item.partition] = item.offset + 1;
+    sending_ = std::move(items);
+    Send();
+  }
+
+  void Send() {
+    retry_at_.reset();
+    sent_at_ = context_.clock.Monotonic();
+    auto batch = std::make_shared<outbox::Batch>();
+    batch->events.reserve(sending_->size());
+    for (const Item& item : *sending_) batch->events.push_back(ViewOf(item.event));
+    batch->storage = sending_;
+    target_->Send(std::move(batch), [this](std::vector<outbox::EventResult> results) {
+      // Notified under the lock: a waiter that stops destroys what is notified.
+      std::lock_guard lock(mutex_);
+      results_ = std::move(results);
+      changed_.notify_all();
+    });
+  }
+
+  // What became of the batch under way, if that is known.
+  void TakeResults() {
+    std::optional<std::vector<outbox::EventResult>> results;
+    {
+      std::lock_guard lock(mutex_);
+      results.swap(results_);
+    }
+    if (!results) return;
+    auto again = std::make_shared<Items>();
+    const std::string failed = Sort(*results, *again);
+    if (again->empty()) return BatchStored();
+    sending_ = std::move(again);
+    if (failed.empty()) return Send();
+    const Duration wait = store_backoff_.Next();
+    retry_at_ = context_.clock.Monotonic() + wait;
+    LogWarn("kafka in cannot store now",
+            {{"connector", options_.name}, {"error", failed}, {"wait", FormatDuration(wait)}});
+  }
+
+  // Moves what has to be stored still into `again`; why the first of them failed, if it did.
+  std::string Sort(const std::vector<outbox::EventResult>& results, Items& again) {
+    std::string failed;
+    for (size_t i = 0; i < results.size(); ++i) {
+      Item& item = (*sending_)[i];
+      switch (results[i].outcome) {
+        case outbox::Outcome::kStored:
+          if (!item.dead) metrics_.events.Add();
+          break;
+        case outbox::Outcome::kDuplicate:
+          metrics_.duplicates.Add();
+          break;
+        case outbox::Outcome::kFailed:
+          if (failed.empty()) failed = results[i].reason;
+          again.push_back(std::move(item));
+          break;
+        case outbox::Outcome::kPoison:
+          SetAside(item, results[i].reason, again);
+          break;
+      }
+    }
+    return failed;
+  }
+
+  void SetAside(Item& item, const std::string& reason, Items& again) {
+    if (item.dead) {
+      LogError("kafka message is lost: not even its dead letter can be stored",
+               {{"connector", options_.name},
+                {"topic", item.partition.topic},
+                {"partition", item.partition.number},
+                {"offset", item.offset},
+                {"reason", reason}});
+      return;
+    }
+    item.event = DeadEvent(item.partition, item.offset, item.event.payload, reason);
+    item.dead = true;
+    again.push_back(std::move(item));
+  }
+
+  void BatchStored() {
+    metrics_.store_seconds.Observe(
+        std::chrono::duration<double>(context_.clock.Monotonic() - sent_at_).count());
+    sending_.reset();
+    store_backoff_.Reset();
+    backoff_.Reset();
+    if (waiting_.empty()) {
+      for (const auto& [partition, offset] : skipped_) committable_[partition] = offset;
+      skipped_.clear();
+    }
+    CommitNow();
+    std::lock_guard lock(mutex_);
+    error_.clear();
+  }
+
+  void CommitNow() {
+    if (committable_.empty()) return;
+    metrics_.commits.Add();
+    consumer_->Commit(committable_, commit_waits_);
+    committable_.clear();
+  }
+  void OnCommitted(bool good) override {
+    if (!good) metrics_.commit_errors.Add();
+  }
+
+  // As far as it goes in time, so that little comes twice; with its offsets, before they are
+  // another member's.
+  void FinishBatch() {
+    const MonotonicTime end = context_.clock.Monotonic() + kLastWords;
+    commit_waits_ = true;
+    while (sending_ && !retry_at_ && context_.clock.Monotonic() < end) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, end - context_.clock.Monotonic(),
+                          [&] { return results_.has_value(); });
+      }
+      TakeResults();
+    }
+    commit_waits_ = false;
+  }
+
+  // What could not be stored comes again to whoever reads on.
+  void GiveUpBatch() {
+    if (sending_ && !retry_at_) WaitForTarget();
+    sending_.reset();
+    retry_at_.reset();
+    committable_.clear();
+  }
+  // The target calls back into this object: that must have happened before anything goes on.
+  void WaitForTarget() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return results_.has_value(); });
+    results_.reset();
+  }
+
+  // --- The group. ---
+  void OnRevoked(const std::vector<Partition>& partitions, bool lost) override {
+    if (!lost) FinishBatch();
+    const std::set<Partition> gone(partitions.begin(), partitions.end());
+    for (const Partition& partition : gone) {
+      committable_.erase(partition);
+      skipped_.erase(partition);
+    }
+    std::erase_if(waiting_, [&](const Item& item) { return gone.contains(item.partition); });
+    waiting_bytes_ = 0;
+    for (const Item& item : waiting_) waiting_bytes_ += item.bytes;
+  }
+
+  const InOptions options_;
+  const ConnectorContext context_;
+  const std::unique_ptr<outbox::Target> target_;
+  InMetrics metrics_;
+  ConnectionLog log_{options_.name};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stop_ = false, woken_ = false;
+  std::optional<std::vector<outbox::EventResult>> results_;  // of the batch under way
+  std::string error_;
+
+  // The thread's own.
+  std::unique_ptr<Consumer> consumer_;
+  std::string cluster_id_;
+  std::deque<Item> waiting_;
+  uint64_t waiting_bytes_ = 0;
+  std::shared_ptr<Items> sending_;  // the batch under way
+  MonotonicTime sent_at_{};
+  std::optional<MonotonicTime> retry_at_;  // when it is sent again; nothing while it is sent
+  Offsets committable_;                    // once the batch under way is stored
+  Offsets skipped_;                        // dropped, behind what waits
+  bool more_ = false;                      // Kafka may have messages for us
+  bool paused_ = false;
+  bool overrun_ = false;
+  bool commit_waits_ = false;
+  std::optional<MonotonicTime> full_since_;
+  Backoff backoff_{std::chrono::milliseconds(200), std::chrono::seconds(5)};
+  Backoff store_backoff_{std::chrono::milliseconds(20), std::chrono::seconds(1)};
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Connector>> StartIn(const InOptions& options, ConnectorContext context) {
+  POSTROAD_TRY(CheckOptions(options));
+  auto connector = std::make_unique<InConnector>(options, context);
+  connector->Start();
+  return connector;
+}
+
+}  // namespace postroad::kafka

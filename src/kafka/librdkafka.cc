@@ -1,0 +1,204 @@
+// See librdkafka.h.
+#include "kafka/librdkafka.h"
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+#include "kafka/properties.h"
+#include "runtime/log.h"
+
+namespace postroad::kafka {
+namespace {
+
+struct Fixed {
+  std::string_view name;
+  std::string_view value;  // empty: may not be set at all
+  std::string_view why;
+};
+
+// A property of our own may be given only with the value it has anyway.
+constexpr std::array kProducerFixed = {
+    Fixed{"enable.idempotence", "true", "order and no duplicates rest on it"},
+    Fixed{"acks", "all", "an event is done once all replicas have it"},
+    Fixed{"request.required.acks", "-1", "an event is done once all replicas have it"},
+    Fixed{"message.timeout.ms", "0", "an event is tried for ever"},
+    Fixed{"delivery.timeout.ms", "0", "an event is tried for ever"},
+    Fixed{"transactional.id", "", "there are no transactions"},
+    Fixed{"enable.gapless.guarantee", "", "it is set as order needs it"},
+};
+constexpr std::array kConsumerFixed = {
+    Fixed{"enable.auto.offset.store", "false", "offsets are those of events that are stored"},
+    Fixed{"group.id", "", "use the setting `group`"},
+    Fixed{"auto.offset.reset", "", "use the setting `start`"},
+    Fixed{"enable.partition.eof", "false", "there is no use for it"},
+};
+constexpr std::array kBothFixed = {
+    Fixed{"bootstrap.servers", "", "use the setting `brokers`"},
+    Fixed{"metadata.broker.list", "", "use the setting `brokers`"},
+    Fixed{"statistics.interval.ms", "1000", "health rests on it"},
+};
+
+Status CheckOwn(const auto& fixed, const std::string& name, const std::string& value) {
+  for (const Fixed& one : fixed) {
+    if (one.name != name || (!one.value.empty() && one.value == value)) continue;
+    return Invalid("properties." + name,
+                   one.value.empty()
+                       ? "cannot be set: " + std::string(one.why)
+                       : "must be " + std::string(one.value) + ": " + std::string(one.why));
+  }
+  return {};
+}
+
+// What librdkafka's own defaults are too large or too slow for.
+void SetDefaults(Role role, rd_kafka_conf_t* conf) {
+  MustSet(conf, "client.id", "postroad");
+  MustSet(conf, "reconnect.backoff.max.ms", "2000");
+  MustSet(conf, "log.connection.close", "false");
+  if (role == Role::kConsumer) {
+    MustSet(conf, "queued.max.messages.kbytes", "16384");
+    MustSet(conf, "fetch.wait.max.ms", "100");
+    return;
+  }
+  MustSet(conf, "queue.buffering.max.kbytes", "65536");
+  MustSet(conf, "linger.ms", "2");
+}
+
+void SetOwn(Role role, rd_kafka_conf_t* conf) {
+  MustSet(conf, "statistics.interval.ms", "1000");
+  if (role == Role::kConsumer) {
+    MustSet(conf, "enable.auto.offset.store", "false");
+    return;
+  }
+  MustSet(conf, "enable.idempotence", "true");
+  MustSet(conf, "message.timeout.ms", "0");
+}
+
+int StatisticsCallback(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  static_cast<CallbackContext*>(opaque)->log->OnStatistics({json, size});
+  return 0;  // librdkafka frees it
+}
+
+void ErrorCallback(rd_kafka_t*, int error, const char* reason, void* opaque) {
+  static_cast<CallbackContext*>(opaque)->log->OnError(static_cast<rd_kafka_resp_err_t>(error),
+                                                      reason);
+}
+
+void LogCallback(const rd_kafka_t* client, int level, const char* facility, const char* line) {
+  auto* context = static_cast<CallbackContext*>(rd_kafka_opaque(client));
+  if (context != nullptr) context->log->OnLog(level, facility, line);
+}
+
+}  // namespace
+
+struct ConnectionLog::State {
+  std::atomic<bool> connected = false;
+  std::atomic<uint64_t> errors = 0;
+  std::mutex mutex;
+  std::string last_error;
+};
+
+std::shared_ptr<ConnectionLog::State> ConnectionLog::NewState() {
+  return std::make_shared<State>();
+}
+
+void ConnectionLog::OnStatistics(std::string_view json) {
+  // Of all of it only whether any broker is connected.
+  const bool connected = json.find("\"state\":\"UP\"") != json.npos;
+  if (state_->connected.exchange(connected) == connected) return;
+  if (connected) {
+    LogInfo("kafka connected", {{"connector", connector_}});
+    std::lock_guard lock(state_->mutex);
+    state_->last_error.clear();
+  } else {
+    LogError("kafka is out of reach; trying for ever", {{"connector", connector_}});
+  }
+}
+
+void ConnectionLog::OnError(rd_kafka_resp_err_t error, const char* reason) {
+  ++state_->errors;
+  const std::string text = std::string(rd_kafka_err2name(error)) + ": " + reason;
+  {
+    std::lock_guard lock(state_->mutex);
+    if (state_->last_error == text) return;
+    state_->last_error = text;
+  }
+  LogError("kafka error", {{"connector", connector_}, {"error", text}});
+}
+
+void ConnectionLog::OnLog(int level, const char* facility, const char* line) {
+  // Syslog's levels. Lost connections come as errors, too, which are logged above.
+  if (level <= 3 && std::string_view(facility) != "FAIL") {
+    LogWarn("librdkafka", {{"connector", connector_}, {"facility", facility}, {"line", line}});
+  } else {
+    LogDebug("librdkafka", {{"connector", connector_}, {"facility", facility}, {"line", line}});
+  }
+}
+
+bool ConnectionLog::connected() const { return state_->connected; }
+uint64_t ConnectionLog::errors() const { return state_->errors; }
+std::string ConnectionLog::last_error() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->last_error;
+}
+
+void MustSet(rd_kafka_conf_t* conf, const char* name, const std::string& value) {
+  std::array<char, 512> text{};
+  if (rd_kafka_conf_set(conf, name, value.c_str(), text.data(), text.size()) == RD_KAFKA_CONF_OK) {
+    return;
+  }
+  std::fprintf(stderr, "librdkafka refuses %s=%s: %s\n", name, value.c_str(), text.data());
+  std::abort();
+}
+
+Result<ConfPtr> MakeConf(Role role, const Properties& properties) {
+  ConfPtr conf(rd_kafka_conf_new());
+  SetDefaults(role, conf.get());
+  for (const auto& [name, value] : properties) {
+    POSTROAD_TRY(CheckOwn(kBothFixed, name, value));
+    if (role == Role::kProducer) POSTROAD_TRY(CheckOwn(kProducerFixed, name, value));
+    if (role == Role::kConsumer) POSTROAD_TRY(CheckOwn(kConsumerFixed, name, value));
+    std::array<char, 512> text{};
+    const auto set =
+        rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text.data(), text.size());
+    if (set == RD_KAFKA_CONF_UNKNOWN) {
+      return Invalid("properties." + name, "is no property that librdkafka knows");
+    }
+    if (set != RD_KAFKA_CONF_OK) return Invalid("properties." + name, text.data());
+  }
+  SetOwn(role, conf.get());
+  return conf;
+}
+
+void ReportTo(CallbackContext& context, rd_kafka_conf_t* conf) {
+  rd_kafka_conf_set_opaque(conf, &context);
+  rd_kafka_conf_set_stats_cb(conf, StatisticsCallback);
+  rd_kafka_conf_set_error_cb(conf, ErrorCallback);
+  rd_kafka_conf_set_log_cb(conf, LogCallback);
+}
+
+Result<ClientPtr> MakeClient(rd_kafka_type_t type, const std::string& brokers, ConfPtr conf) {
+  MustSet(conf.get(), "bootstrap.servers", brokers);
+  std::array<char, 512> text{};
+  ClientPtr client(rd_kafka_new(type, conf.get(), text.data(), text.size()));
+  if (!client) return Invalid("properties", text.data());
+  conf.release();  // the client has taken it
+  return client;
+}
+
+Status CheckProducerProperties(const Properties& properties) {
+  POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kProducer, properties));
+  POSTROAD_TRY(MakeClient(RD_KAFKA_PRODUCER, "127.0.0.1:1", std::move(conf)));
+  return {};
+}
+
+Status CheckConsumerProperties(const Properties& properties) {
+  POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kConsumer, properties));
+  MustSet(conf.get(), "group.id", "postroad");
+  POSTROAD_TRY(MakeClient(RD_KAFKA_CONSUMER, "127.0.0.1:1", std::move(conf)));
+  return {};
+}
+
+}  // namespace postroad::kafka

@@ -1,0 +1,113 @@
+// See broker.h.
+#include "kafka/broker.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "kafka/peer.h"
+
+namespace postroad::testing {
+namespace {
+
+// The folder that scripts/kafka.sh fills.
+std::string Jars() {
+  if (const char* jars = std::getenv("POSTROAD_KAFKA_JARS")) return jars;
+  const Ended ended = RunProgram(
+      {"/usr/bin/env", "bash", "-c", "source \"$0\" && find_kafka", POSTROAD_KAFKA_SCRIPT});
+  if (ended.code != 0) return {};
+  return ended.output.substr(0, ended.output.find('\n'));
+}
+
+const std::string& JarsOnce() {
+  static const std::string jars = Jars();
+  return jars;
+}
+
+// Free when asked; the kernel gives others to whoever asks next.
+int FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+std::vector<std::string> Java(const std::string& heap, std::vector<std::string> rest) {
+  std::vector<std::string> command = {"/usr/bin/env",
+                                      "java",
+                                      "-Xmx" + heap,
+                                      "-XX:+UseSerialGC",
+                                      "-XX:TieredStopAtLevel=1",
+                                      "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                                      "-cp",
+                                      JarsOnce() + "/*"};
+  command.insert(command.end(), rest.begin(), rest.end());
+  return command;
+}
+
+}  // namespace
+
+bool HasKafka() { return !JarsOnce().empty(); }
+
+KafkaBroker::KafkaBroker(std::string settings) {
+  address_ = "127.0.0.1:" + std::to_string(FreePort());
+  const std::string controller = "127.0.0.1:" + std::to_string(FreePort());
+  WriteFile(folder_ / "server.properties",
+            "process.roles=broker,controller\nnode.id=1\n"
+            "controller.quorum.voters=1@" +
+                controller +
+                "\n"
+                "listeners=PLAINTEXT://" +
+                address_ + ",CONTROLLER://" + controller +
+                "\n"
+                "advertised.listeners=PLAINTEXT://" +
+                address_ +
+                "\n"
+                "controller.listener.names=CONTROLLER\n"
+                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
+                "log.dirs=" +
+                (folder_ / "data") +
+                "\n"
+                "offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n"
+                "transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
+                "group.initial.rebalance.delay.ms=0\ngroup.min.session.timeout.ms=1000\n"
+                "auto.create.topics.enable=false\nnum.partitions=4\n"
+                "controlled.shutdown.enable=false\n" +
+                settings);
+  const Ended formatted =
+      RunProgram(Java("128m", {"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg",
+                               "-c", folder_ / "server.properties"}));
+  EXPECT_EQ(formatted.code, 0) << formatted.output;
+  Start();
+}
+
+void KafkaBroker::Start() {
+  process_ =
+      std::make_unique<Process>(Java("320m", {"kafka.Kafka", folder_ / "server.properties"}));
+  const bool up =
+      Eventually([&] { return KafkaAnswers(address_) || process_->ExitCode().has_value(); });
+  EXPECT_TRUE(up && !process_->ExitCode()) << "no Kafka:\n" << process_->Output();
+}
+
+void KafkaBroker::Stop() {
+  process_->Signal(SIGTERM);
+  process_->Wait();
+}
+
+void KafkaBroker::Kill() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+}
+
+std::string KafkaBroker::Log() const { return process_->Output(); }
+
+}  // namespace postroad::testing

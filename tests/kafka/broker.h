@@ -1,0 +1,43 @@
+// A real Apache Kafka broker (KRaft, one node), started by tests on free ports of loopback.
+#ifndef POSTROAD_TESTS_KAFKA_BROKER_H_
+#define POSTROAD_TESTS_KAFKA_BROKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/process.h"
+
+namespace postroad::testing {
+
+// Whether there are the packages and the Java to run it; if not, tests say so and are skipped.
+bool HasKafka();
+#define POSTROAD_NEEDS_KAFKA()                                                         \
+  if (!postroad::testing::HasKafka()) {                                                \
+    GTEST_SKIP() << "there is no Kafka broker on this machine; ./dev install gets it"; \
+  }
+
+class KafkaBroker {
+ public:
+  // `settings` are further lines of its server.properties. Ready when constructed (a test failure
+  // if not). Topics are not made by themselves unless the settings say so.
+  explicit KafkaBroker(std::string settings = {});
+
+  const std::string& address() const { return address_; }  // "127.0.0.1:40001"
+  // SIGTERM, or SIGKILL, and waits for the end. Its data stay.
+  void Stop();
+  void Kill();
+  // After one of them: the same address and data.
+  void Start();
+  std::string Log() const;
+
+ private:
+  TempFolder folder_;
+  std::string address_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace postroad::testing
+
+#endif  // POSTROAD_TESTS_KAFKA_BROKER_H_

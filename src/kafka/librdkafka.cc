@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <vector>
 
+#include "core/names.h"
 #include "kafka/properties.h"
 #include "runtime/log.h"
 
@@ -74,6 +76,19 @@ void SetOwn(Role role, rd_kafka_conf_t* conf) {
   }
   MustSet(conf, "enable.idempotence", "true");
   MustSet(conf, "message.timeout.ms", "0");
+}
+
+// Of the properties that have a default, and of those that people set most.
+std::vector<std::string> PropertyNames() {
+  std::vector<std::string> names = {
+      "sasl.username",    "sasl.password",    "ssl.ca.location",  "ssl.certificate.location",
+      "ssl.key.location", "ssl.key.password", "group.instance.id"};
+  const ConfPtr conf(rd_kafka_conf_new());
+  size_t count = 0;
+  const char** dump = rd_kafka_conf_dump(conf.get(), &count);
+  for (size_t i = 0; i + 1 < count; i += 2) names.emplace_back(dump[i]);
+  rd_kafka_conf_dump_free(dump, count);
+  return names;
 }
 
 int StatisticsCallback(rd_kafka_t*, char* json, size_t size, void* opaque) {
@@ -164,7 +179,10 @@ Result<ConfPtr> MakeConf(Role role, const Properties& properties) {
     const auto set =
         rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text.data(), text.size());
     if (set == RD_KAFKA_CONF_UNKNOWN) {
-      return Invalid("properties." + name, "is no property that librdkafka knows");
+      const std::string near = NearestName(name, PropertyNames());
+      return Invalid("properties." + name,
+                     "is no property that librdkafka knows" +
+                         (near.empty() ? "" : "; did you mean " + near + "?"));
     }
     if (set != RD_KAFKA_CONF_OK) return Invalid("properties." + name, text.data());
   }
@@ -180,7 +198,7 @@ void ReportTo(CallbackContext& context, rd_kafka_conf_t* conf) {
 }
 
 Result<ClientPtr> MakeClient(rd_kafka_type_t type, const std::string& brokers, ConfPtr conf) {
-  MustSet(conf.get(), "bootstrap.servers", brokers);
+  if (!brokers.empty()) MustSet(conf.get(), "bootstrap.servers", brokers);
   std::array<char, 512> text{};
   ClientPtr client(rd_kafka_new(type, conf.get(), text.data(), text.size()));
   if (!client) return Invalid("properties", text.data());
@@ -188,17 +206,26 @@ Result<ClientPtr> MakeClient(rd_kafka_type_t type, const std::string& brokers, C
   return client;
 }
 
+namespace {
+
+// A client that connects to nobody, and says nothing: whether the properties go together.
+Status Try(rd_kafka_type_t type, ConfPtr conf) {
+  rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char*, const char*) {});
+  POSTROAD_TRY(MakeClient(type, "", std::move(conf)));
+  return {};
+}
+
+}  // namespace
+
 Status CheckProducerProperties(const Properties& properties) {
   POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kProducer, properties));
-  POSTROAD_TRY(MakeClient(RD_KAFKA_PRODUCER, "127.0.0.1:1", std::move(conf)));
-  return {};
+  return Try(RD_KAFKA_PRODUCER, std::move(conf));
 }
 
 Status CheckConsumerProperties(const Properties& properties) {
   POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kConsumer, properties));
   MustSet(conf.get(), "group.id", "postroad");
-  POSTROAD_TRY(MakeClient(RD_KAFKA_CONSUMER, "127.0.0.1:1", std::move(conf)));
-  return {};
+  return Try(RD_KAFKA_CONSUMER, std::move(conf));
 }
 
 }  // namespace postroad::kafka

@@ -65,7 +65,8 @@ struct CallbackContext {
 };
 void ReportTo(CallbackContext& context, rd_kafka_conf_t* conf);
 
-// A new client of `conf`; takes it. `brokers` is its bootstrap.servers.
+// A new client of `conf`; takes it. `brokers` is its bootstrap.servers; empty: it connects to
+// nobody.
 Result<ClientPtr> MakeClient(rd_kafka_type_t type, const std::string& brokers, ConfPtr conf);
 
 }  // namespace postroad::kafka

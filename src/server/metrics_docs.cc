@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "delivery/metrics.h"
+#include "kafka/metrics.h"
 #include "server/config/config.h"
 #include "server/server.h"
 
@@ -60,7 +61,9 @@ Result<std::string> MetricsDocs() {
   config.listen.rsocket = "127.0.0.1:0";
   POSTROAD_ASSIGN(const auto server, Server::Start(config));
   delivery::DeliveryMetrics(server->metrics(), "any");  // as the first subscription does
-  server->metrics().Render();                           // some are declared by their first refresh
+  kafka::OutMetrics(server->metrics(), "any");          // as connectors do
+  kafka::InMetrics(server->metrics(), "any");
+  server->metrics().Render();  // some are declared by their first refresh
   std::string docs = kIntro;
   for (const Metrics::Family& family : server->metrics().Families()) {
     docs += "| `" + family.name + "` | " + family.type + " | " + LabelList(family.labels) + " | " +

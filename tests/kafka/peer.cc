@@ -73,19 +73,24 @@ int PartitionsOf(rd_kafka_t* client, const std::string& topic) {
 }
 
 void Produce(rd_kafka_t* client, const KafkaRecord& record) {
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+  std::vector<rd_kafka_vu_t> parts;
+  const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    parts.push_back({.vtype = type});
+    return parts.back();
+  };
+  const auto bytes = [](const std::string& text) { return const_cast<char*>(text.data()); };
+  add(RD_KAFKA_VTYPE_TOPIC).u.cstr = record.topic.c_str();
+  add(RD_KAFKA_VTYPE_PARTITION).u.i32 = record.partition;
+  add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK;
+  add(RD_KAFKA_VTYPE_VALUE).u.mem = {bytes(record.value), record.value.size()};
+  if (record.key) add(RD_KAFKA_VTYPE_KEY).u.mem = {bytes(*record.key), record.key->size()};
   for (const auto& [name, value] : record.headers) {
-    rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
-                        static_cast<ssize_t>(value.size()));
+    add(RD_KAFKA_VTYPE_HEADER).u.header = {name.c_str(), value.data(),
+                                           static_cast<ssize_t>(value.size())};
   }
-  const std::string key = record.key.value_or("");
-  const auto error = rd_kafka_producev(
-      client, RD_KAFKA_V_TOPIC(record.topic.c_str()), RD_KAFKA_V_PARTITION(record.partition),
-      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
-      RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()), record.value.size()),
-      RD_KAFKA_V_KEY(record.key ? key.data() : nullptr, key.size()), RD_KAFKA_V_HEADERS(headers),
-      RD_KAFKA_V_END);
-  EXPECT_EQ(error, RD_KAFKA_RESP_ERR_NO_ERROR) << rd_kafka_err2str(error);
+  rd_kafka_error_t* error = rd_kafka_produceva(client, parts.data(), parts.size());
+  EXPECT_EQ(error, nullptr) << rd_kafka_error_string(error);
+  if (error != nullptr) rd_kafka_error_destroy(error);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ void AddCommands(CLI::App& app, Action& action, int& exit_code) {
   AddDeadLetters(app, action);
   AddReceipts(app, action);
   AddStore(app, action);
+  AddOutbox(app, action);
+  AddRelay(app, action);
   bench::AddBench(app, action);
   AddCompletion(app, action, app);
 }

@@ -20,6 +20,8 @@ void AddScheduled(CLI::App& app, Action& action);
 void AddDeadLetters(CLI::App& app, Action& action);
 void AddReceipts(CLI::App& app, Action& action);
 void AddStore(CLI::App& app, Action& action);
+void AddOutbox(CLI::App& app, Action& action);
+void AddRelay(CLI::App& app, Action& action);
 // `root` is the whole program, whose commands and options are completed.
 void AddCompletion(CLI::App& app, Action& action, const CLI::App& root);
 

@@ -19,6 +19,7 @@ constexpr Duration kShortestWait = milliseconds(50), kLongestWait = seconds(5);
 constexpr Duration kSendWait = milliseconds(50), kLongestSendWait = seconds(1);
 constexpr Duration kLeadInterval = seconds(1);
 constexpr Duration kLagInterval = seconds(5);
+constexpr size_t kShownPoison = 100;
 // How long after the last event the table is looked at more often.
 constexpr Duration kBusyTime = seconds(1);
 
@@ -212,6 +213,10 @@ Status Relay::Settle(Flight& flight) {
                                       {"event", flight.page->batch->events[i].id},
                                       {"reason", result.reason}});
   }
+  if (flight.page->unreadable > 0) {
+    LogError("outbox rows set aside that make no event",
+             {{"source", options_.name}, {"rows", flight.page->unreadable}});
+  }
   metrics_.stored.Add(static_cast<double>(stored));
   metrics_.duplicates.Add(static_cast<double>(duplicates));
   metrics_.poisoned.Add(static_cast<double>(poison));
@@ -230,13 +235,20 @@ Status Relay::KeepHouse(bool& busy) {
   const MonotonicTime now = clock_.Monotonic();
   if (now >= next_clean_) POSTROAD_TRY(Clean(busy));
   if (now < next_lag_) return {};
-  next_lag_ = now + kLagInterval;
   POSTROAD_ASSIGN(const Lag lag, source_->MeasureLag());
+  // Counting a large backlog takes its time; it shall not take much of the relay's.
+  const MonotonicTime measured = clock_.Monotonic();
+  next_lag_ = measured + std::max(kLagInterval, 20 * (measured - now));
   metrics_.lag_rows.Set(static_cast<double>(lag.rows));
   metrics_.lag_seconds.Set(Seconds(lag.age));
   metrics_.poison_rows.Set(static_cast<double>(lag.poison));
+  std::vector<PoisonRow> poison;
+  if (lag.poison > 0) {
+    POSTROAD_ASSIGN(poison, source_->ListPoison(kShownPoison));
+  }
   std::lock_guard lock(mutex_);
   state_.lag = lag;
+  state_.poison = std::move(poison);
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "outbox/options.h"
 #include "outbox/relay_metrics.h"
@@ -25,7 +26,8 @@ struct RelayState {
   Phase phase = Phase::kConnecting;  // kWaiting: another relay has the source
   std::string error;                 // why there is no connection, or why the target takes nothing
   Lag lag;
-  uint64_t sent = 0;  // events stored, since the relay began
+  std::vector<PoisonRow> poison;  // the first of those set aside
+  uint64_t sent = 0;              // events stored, since the relay began
 };
 
 // Makes a source that waits by `waker`, which outlives it.

@@ -8,6 +8,7 @@
 
 #include "delivery/metrics.h"
 #include "kafka/metrics.h"
+#include "outbox/relay_metrics.h"
 #include "server/config/config.h"
 #include "server/server.h"
 
@@ -63,6 +64,7 @@ Result<std::string> MetricsDocs() {
   delivery::DeliveryMetrics(server->metrics(), "any");  // as the first subscription does
   kafka::OutMetrics(server->metrics(), "any");          // as connectors do
   kafka::InMetrics(server->metrics(), "any");
+  outbox::RelayMetrics(server->metrics(), "any");
   server->metrics().Render();  // some are declared by their first refresh
   std::string docs = kIntro;
   for (const Metrics::Family& family : server->metrics().Families()) {

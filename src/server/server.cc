@@ -22,6 +22,10 @@
 #include "gateway/rsocket/rsocket_gateway.h"
 #include "journal/journal.h"
 #include "kafka/bridge.h"
+#include "outbox/log_target.h"
+#include "outbox/relay.h"
+#include "outbox/sources/sources.h"
+#include "outbox/state_json.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/log.h"
@@ -60,6 +64,7 @@ struct Server::Impl {
   Status ListenRSocket();
   Status ListenHttp();
   Status StartKafka();
+  void StartRelays();
   void WritePortsFile();
   gateway::HttpPages Pages();
   void Close();
@@ -79,6 +84,7 @@ struct Server::Impl {
   std::unique_ptr<killbill::KillBillService> killbill;
   std::unique_ptr<gateway::GrpcServer> grpc;
   std::unique_ptr<rsocket_gateway::RSocketGateway> rsocket;
+  std::vector<std::unique_ptr<outbox::Relay>> relays;  // before http: its page shows them
   std::unique_ptr<gateway::HttpServer> http;
   std::unique_ptr<kafka::Bridge> kafka;
   std::vector<Listening> listening;
@@ -91,6 +97,7 @@ Status Server::Impl::Open() {
   POSTROAD_TRY(OpenData());
   POSTROAD_TRY(ListenGrpc());
   POSTROAD_TRY(ListenRSocket());
+  StartRelays();
   POSTROAD_TRY(ListenHttp());
   POSTROAD_TRY(StartKafka());
   WritePortsFile();
@@ -198,6 +205,14 @@ Status Server::Impl::StartKafka() {
   return {};
 }
 
+// A database that is away keeps nobody from being served: its relay tries until it is there.
+void Server::Impl::StartRelays() {
+  for (const outbox::SourceOptions& source : config.outbox_sources) {
+    relays.push_back(std::make_unique<outbox::Relay>(
+        source, outbox::NewSource, outbox::NewLogTarget(*broker, cores.Next()), clock, metrics));
+  }
+}
+
 gateway::HttpPages Server::Impl::Pages() {
   using gateway::HttpPage;
   gateway::HttpPages pages;
@@ -210,6 +225,11 @@ gateway::HttpPages Server::Impl::Pages() {
     if (ready) return HttpPage{.body = "ready\n" + kafka->Describe()};
     return HttpPage{.status = 503, .body = "starting or draining\n"};
   };
+  if (!relays.empty()) {
+    pages["/outbox"] = [this] {
+      return HttpPage{.content_type = "application/json", .body = outbox::StateJson(relays)};
+    };
+  }
   return pages;
 }
 
@@ -232,6 +252,7 @@ void Server::Impl::Close() {
   if (std::exchange(closed, true)) return;
   ready = false;
   if (kafka) kafka->Stop();
+  for (const auto& relay : relays) relay->Stop();
   if (grpc) grpc->Stop(Duration{});
   if (killbill) killbill->WaitForCalls();
   if (http) http->Stop({});
@@ -284,6 +305,7 @@ void Server::Drain() {
   impl_->ready = false;
   const Duration timeout = impl_->config.server.drain_timeout;
   const MonotonicTime end = impl_->clock.Monotonic() + timeout;
+  for (const auto& relay : impl_->relays) relay->Stop();
   impl_->grpc->StartDrain();
   impl_->rsocket->server().Drain("the server is going down; connect again in a moment");
   if (impl_->http) impl_->http->StartDrain();

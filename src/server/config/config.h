@@ -17,6 +17,7 @@
 #include "gateway/rsocket/options.h"
 #include "journal/journal.h"
 #include "kafka/options.h"
+#include "outbox/options.h"
 #include "runtime/log.h"
 #include "server/config/setting.h"
 #include "store/rocks/rocks_store.h"
@@ -63,6 +64,7 @@ struct Config {
   gateway::HttpOptions http;                // the same
   std::vector<auth::ApiKey> keys;           // those in key files have been read
   kafka::BridgeOptions kafka;               // the [[kafka.out]] and [[kafka.in]]
+  std::vector<outbox::SourceOptions> outbox_sources;  // complete
 };
 
 // The declarations of every setting outside of lists; they fill `config`, which must outlive them.
@@ -75,6 +77,7 @@ struct TopicRuleText {
 };
 Settings DeclareTopicRule(TopicRuleText& rule);
 Settings DeclareRoute(rsocket_gateway::Route& route);
+Settings DeclareOutboxSource(outbox::SourceOptions& source);
 struct KeyText {
   std::string name, key, key_file;
   std::vector<std::string> post, read, administer;

@@ -84,6 +84,13 @@ What RSocket clients may ask for by request-stream (docs/rsocket.md). With none,
 `"notifications.stream"` read `user/{user}`, from its end.
 )";
 
+constexpr const char* kOutboxSources = R"(
+## [[outbox.source]]
+
+Outbox tables in SQL databases that the server relays events from (docs/outbox.md), also for `postroad relay`.
+What a name of `columns` does not set comes from the layout.
+)";
+
 constexpr const char* kKeys = R"(
 ## [[keys]]
 
@@ -145,6 +152,9 @@ std::string ConfigurationDocs() {
   rsocket_gateway::Route route;
   out += kRoutes;
   AddTable(out, DeclareRoute(route));
+  outbox::SourceOptions source;
+  out += kOutboxSources;
+  AddTable(out, DeclareOutboxSource(source), true);
   KeyText key;
   out += kKeys;
   AddTable(out, DeclareKey(key));

@@ -17,8 +17,8 @@ namespace postroad::server {
 namespace {
 
 constexpr size_t kMaxProblems = 20;
-constexpr std::array<std::string_view, 5> kLists = {"topics", "keys", "routes", "kafka.out",
-                                                    "kafka.in"};
+constexpr std::array<std::string_view, 6> kLists = {"topics",        "keys",      "routes",
+                                                    "outbox.source", "kafka.out", "kafka.in"};
 // Of a connector: librdkafka's own settings.
 constexpr std::string_view kProperties = "properties.";
 
@@ -88,7 +88,7 @@ class Loader {
       problems_.push_back(entries.error().message);
       return;
     }
-    std::map<int, Entries> topics, keys, routes, kafka_out, kafka_in;
+    std::map<int, Entries> topics, keys, routes, kafka_out, kafka_in, sources;
     for (TomlEntry& entry : *entries) {
       if (entry.index >= 0 && entry.section == "topics") {
         topics[entry.index].push_back(std::move(entry));
@@ -100,6 +100,8 @@ class Loader {
         kafka_out[entry.index].push_back(std::move(entry));
       } else if (entry.index >= 0 && entry.section == "kafka.in") {
         kafka_in[entry.index].push_back(std::move(entry));
+      } else if (entry.index >= 0 && entry.section == "outbox.source") {
+        sources[entry.index].push_back(std::move(entry));
       } else if (IsList(entry.section) || entry.index >= 0) {
         ComplainOfList(entry);
       } else {
@@ -118,6 +120,7 @@ class Loader {
     for (const auto& [index, item] : kafka_in) {
       ReadConnector("kafka.in", index, item, DeclareKafkaIn, config_.kafka.in);
     }
+    for (const auto& [index, item] : sources) ReadOutboxSource(index, item);
   }
 
   static bool IsList(const std::string& section) {
@@ -279,6 +282,25 @@ class Loader {
     items_.push_back({list + "." + entry.key, IsSecret(name) ? "(hidden)" : ShowText(value.text),
                       entry.place.ToString()});
     return true;
+  }
+
+  void ReadOutboxSource(int index, const Entries& entries) {
+    outbox::SourceOptions source;
+    const std::string list = "outbox.source[" + std::to_string(index) + "]";
+    const std::string place = entries.front().place.ToString();
+    if (!ApplyItem(DeclareOutboxSource(source), list, entries)) return;
+    if (source.name.empty()) return Problem(place, "`" + list + "` has no name");
+    auto complete = outbox::Complete(std::move(source));
+    if (!complete) {
+      return Problem(place,
+                     "`" + list + "." + complete.error().field + "` " + complete.error().message);
+    }
+    for (const outbox::SourceOptions& other : config_.outbox_sources) {
+      if (other.name != complete->name) continue;
+      return Problem(place,
+                     "`" + list + ".name` " + ShowText(other.name) + " is another's already");
+    }
+    config_.outbox_sources.push_back(*std::move(complete));
   }
 
   void CheckTogether() {

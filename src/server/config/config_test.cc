@@ -174,6 +174,18 @@ INSTANTIATE_TEST_SUITE_P(
             "postroad.toml:3:1: `topics[0].durability` must be disk or memory, not \"paper\""},
         Bad{"[[topics]]\npattern = \"a\"\nmax_event_bytes = \"1GiB\"",
             "postroad.toml:3:1: `topics[0].max_event_bytes` must be 1 to 64MiB, not 1GiB"},
+        Bad{"[[outbox.source]]\nname = \"a\"\nurl = \"oracle://x\"",
+            "postroad.toml:2:1: `outbox.source[0].url` must begin with postgres://, mariadb://, "
+            "mysql:// or sqlite:"},
+        Bad{"[[outbox.source]]\nname = \"a\"\nurl = \"postgres:///x\"\nlayout = \"columns\"",
+            "postroad.toml:2:1: `outbox.source[0].table` must be set, for layout "
+            "\"columns\""},
+        Bad{"[[outbox.source]]\nname = \"a\"\nurl = \"postgres:///x\"\n[[outbox.source]]\n"
+            "name = \"a\"\nurl = \"postgres:///y\"",
+            "postroad.toml:5:1: `outbox.source[1].name` \"a\" is another's already"},
+        Bad{"[[outbox.source]]\nname = \"a\"\n[outbox.source.columns]\ntopik = \"x\"",
+            "postroad.toml:4:1: unknown setting `outbox.source[0].columns.topik`; did you mean "
+            "`outbox.source[0].columns.topic`?"},
         Bad{"[[keys]]\nname = \"a\"",
             "postroad.toml:2:1: `keys[0]` needs either `key` or `key_file`"},
         Bad{"[[keys]]\nname = \"a\"\nkey = \"short\"",
@@ -222,6 +234,31 @@ dedup_window = "1h"
   const auto other = config.journal.rules.For("orders");
   EXPECT_EQ(other.retention_age, std::chrono::days(1));
   EXPECT_EQ(other.durability, journal::Durability::kDisk);
+}
+
+TEST(ConfigTest, OutboxSourcesTakeWhatTheirLayoutGives) {
+  const auto loaded = LoadConfig({.file_name = "postroad.toml", .file_text = R"(
+[[outbox.source]]
+name = "shop"
+url = "postgres://relay:geheim@db/shop"
+retention = "1d"
+[[outbox.source]]
+name = "old"
+url = "mariadb://db/old"
+layout = "recorded_events"
+columns.key = "customer"
+)"});
+  ASSERT_TRUE(loaded) << loaded.error().ToString();
+  const auto& sources = loaded->config.outbox_sources;
+  ASSERT_EQ(sources.size(), 2u);
+  EXPECT_EQ(sources[0].table, "postroad_outbox");
+  EXPECT_EQ(sources[0].retention, std::chrono::days(1));
+  EXPECT_EQ(sources[1].table, "recorded_events");
+  EXPECT_EQ(sources[1].columns.event_id, "uuid");
+  EXPECT_EQ(sources[1].columns.key, "customer");
+  for (const EffectiveSetting& setting : loaded->effective) {
+    EXPECT_EQ(setting.value.find("geheim"), setting.value.npos) << setting.name;
+  }
 }
 
 TEST(ConfigTest, KeysAreReadAndNeverShown) {

@@ -35,18 +35,20 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
               "Gaps told to streams: events lost to retention or with their topic.")} {}
 
 Broker::Impl::Impl(journal::Journal& journal, delivery::DeliveryEngine& delivery,
-                   store::Store& store, Clock& clock, Metrics& metrics)
+                   store::Store& store, Clock& clock, Metrics& metrics,
+                   const UserOptions& user_options)
     : journal(journal),
       delivery(delivery),
       store(store),
       clock(clock),
       metrics(metrics),
       registry(metrics),
+      users(user_options, clock, metrics),
       started(clock.Now()) {}
 
 Broker::Broker(journal::Journal& journal, delivery::DeliveryEngine& delivery, store::Store& store,
-               Clock& clock, Metrics& metrics)
-    : impl_(std::make_unique<Impl>(journal, delivery, store, clock, metrics)) {}
+               Clock& clock, Metrics& metrics, const UserOptions& users)
+    : impl_(std::make_unique<Impl>(journal, delivery, store, clock, metrics, users)) {}
 
 Broker::~Broker() = default;
 
@@ -114,7 +116,7 @@ Result<journal::WaitPtr> Broker::PostAndAwait(PendingPost post, Duration timeout
   journal::Batch batch = run.TakeBatch();
   const size_t events = run.size(), bytes = run.bytes();
   auto wait = std::make_unique<AwaitedPost>(impl_->clock, timeout, executor, std::move(done));
-  auto completion = wait->Completion(std::move(run), impl_->delivery);
+  auto completion = wait->Completion(std::move(run), impl_->receipt_sources());
   impl_->journal.Post(std::move(batch), impl_->Counting(std::move(completion), events, bytes));
   return wait;
 }

@@ -5,6 +5,8 @@
 //   read a stream, join or look at a subscription      read on every topic it covers
 //   create, change, delete (subscriptions, topics)     administer on every topic it covers
 //   look at or await a receipt                         post or read on the topic
+//   see who of a user is connected                     read on the user's topic
+//   ask a user's connections                           post on the user's topic
 //   statistics, backup                                 administer on "*"
 #ifndef POSTROAD_BROKER_BROKER_H_
 #define POSTROAD_BROKER_BROKER_H_
@@ -17,8 +19,12 @@
 #include <vector>
 
 #include "auth/principal.h"
+#include "broker/event_receipt.h"
 #include "broker/event_stream.h"
 #include "broker/post.h"
+#include "broker/presence.h"
+#include "broker/questions.h"
+#include "broker/user_connection.h"
 #include "core/error.h"
 #include "delivery/delivery.h"
 #include "journal/journal.h"
@@ -73,7 +79,7 @@ class Broker {
  public:
   // All must outlive the broker, and every stream must be gone before it.
   Broker(journal::Journal& journal, delivery::DeliveryEngine& delivery, store::Store& store,
-         Clock& clock, Metrics& metrics);
+         Clock& clock, Metrics& metrics, const UserOptions& users = {});
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -86,8 +92,9 @@ class Broker {
   // The same, with `done` on the journal's executor for completions, which saves a hand-over; it
   // must be quick and block nowhere.
   void Post(PendingPost post, PostCompletion done);
-  // The same, and `done` only once every subscription that covers them has settled every event, or
-  // `timeout` after storing. Its builder needs keep_ids. Destroying the handle, on `executor`,
+  // The same, and `done` only once every subscription that covers them has settled every event, and
+  // every connection of a user that reads its topic has said something or left, or `timeout` after
+  // storing. Its builder needs keep_ids. Destroying the handle, on `executor`,
   // gives up the wait (not the post): `done` is not called any more. INVALID_ARGUMENT if there are
   // too many events or the timeout is out of 1 ms to 1 h, and nothing is posted.
   [[nodiscard]] Result<journal::WaitPtr> PostAndAwait(PendingPost post, Duration timeout,
@@ -147,14 +154,35 @@ class Broker {
                                    std::optional<uint64_t> id);
 
   // --- Receipts. The event is named by its id, or its offset, or both. ---
-  Result<delivery::Receipt> GetReceipt(const Principal& principal, std::string_view topic,
-                                       std::string_view event_id, std::optional<Offset> offset);
+  Result<EventReceipt> GetReceipt(const Principal& principal, std::string_view topic,
+                                  std::string_view event_id, std::optional<Offset> offset);
   // `done` on `executor`, at the latest after `timeout` (1 ms to 1 h). Destroying the handle, on
   // `executor`, gives up.
   Result<journal::WaitPtr> AwaitReceipt(
       const Principal& principal, std::string_view topic, std::string_view event_id,
       std::optional<Offset> offset, Duration timeout, Executor& executor,
-      std::move_only_function<void(delivery::Receipt, bool timed_out)> done);
+      std::move_only_function<void(EventReceipt, bool timed_out)> done);
+
+  // --- Users. ---
+  const UserOptions& user_options() const;
+  // A connection of `request.user`; without a user, or of a caller who may not read the user's
+  // topic, it is not counted as the user's. Errors as in Presence::Enter. Not to outlive the
+  // broker.
+  Result<std::unique_ptr<UserConnection>> Connect(const Principal& principal,
+                                                  ConnectRequest request, Executor& executor,
+                                                  ConnectionSink& sink);
+  Result<std::vector<ConnectionInfo>> ListConnections(const Principal& principal,
+                                                      std::string_view user);
+  // Of all users that the caller may see, by user; `limit` users a page.
+  Result<Page<ConnectionInfo>> ListAllConnections(const Principal& principal,
+                                                  std::string_view after, size_t limit);
+  // For connections that say it by a call of its own. See ConnectionReceipts::Ack. Needs read on
+  // the topic.
+  Status Ack(const Principal& principal, ConnectionId connection, ConnectionAck ack);
+  // See Questions.
+  Result<journal::WaitPtr> Ask(const Principal& principal, AskRequest request, Executor& executor,
+                               QuestionDone done);
+  Status TakeAnswer(QuestionId question, Answer answer);
 
   // --- Topics and the server. ---
   Result<Page<TopicView>> ListTopics(const Principal& principal, std::string_view pattern,

@@ -162,26 +162,28 @@ Result<Offset> Broker::Impl::FindOffset(std::string_view topic, std::string_view
   return journal.FindEvent(topic, event_id);
 }
 
-Result<delivery::Receipt> Broker::GetReceipt(const Principal& principal, std::string_view topic,
-                                             std::string_view event_id,
-                                             std::optional<Offset> offset) {
+Result<EventReceipt> Broker::GetReceipt(const Principal& principal, std::string_view topic,
+                                        std::string_view event_id, std::optional<Offset> offset) {
   POSTROAD_TRY(Impl::CheckReceipt(principal, topic));
   if (event_id.empty() && !offset) {
     return Invalid("event_id", "say which event: its id or its offset");
   }
-  return impl_->delivery.GetReceipt(topic, event_id, offset);
+  POSTROAD_ASSIGN(delivery::Receipt found, impl_->delivery.GetReceipt(topic, event_id, offset));
+  EventReceipt receipt{std::move(found), {}};
+  receipt.connections = impl_->users.receipts.Get(topic, receipt.offset);
+  return receipt;
 }
 
 Result<journal::WaitPtr> Broker::AwaitReceipt(
     const Principal& principal, std::string_view topic, std::string_view event_id,
     std::optional<Offset> offset, Duration timeout, Executor& executor,
-    std::move_only_function<void(delivery::Receipt, bool timed_out)> done) {
+    std::move_only_function<void(EventReceipt, bool timed_out)> done) {
   POSTROAD_TRY(impl_->CheckRunning());
   POSTROAD_TRY(Impl::CheckReceipt(principal, topic));
   POSTROAD_TRY(CheckAwaitTimeout(timeout, "timeout"));
   POSTROAD_ASSIGN(const Offset at, impl_->FindOffset(topic, event_id, offset));
-  return impl_->delivery.AwaitReceipt(topic, event_id, at, impl_->clock.Monotonic() + timeout,
-                                      executor, std::move(done));
+  return AwaitEvent(impl_->receipt_sources(), {std::string(topic), std::string(event_id), at},
+                    impl_->clock.Monotonic() + timeout, executor, std::move(done));
 }
 
 // --- The server ---

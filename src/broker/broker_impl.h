@@ -25,8 +25,9 @@ struct BrokerMetrics {
 
 struct Broker::Impl {
   Impl(journal::Journal& journal, delivery::DeliveryEngine& delivery, store::Store& store,
-       Clock& clock, Metrics& metrics);
+       Clock& clock, Metrics& metrics, const UserOptions& users);
 
+  ReceiptSources receipt_sources() { return {delivery, users.receipts, clock}; }
   Status CheckRunning() const;
   // A completion that counts, and hands on to `inner`.
   journal::PostCompletion Counting(journal::PostCompletion inner, size_t events, size_t bytes);
@@ -48,6 +49,7 @@ struct Broker::Impl {
   Clock& clock;
   BrokerMetrics metrics;
   StreamRegistry registry;
+  Users users;
   const Timestamp started;
   std::atomic<bool> draining = false;
 };

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "auth/principal.h"
+#include "broker/event_receipt.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/time.h"
-#include "delivery/delivery.h"
 #include "journal/journal.h"
 #include "runtime/clock.h"
 
@@ -100,7 +100,7 @@ struct PostOutcome {
   std::vector<PostResult> results;  // one for each event, in order
   std::string made_ids;             // 36 bytes for each result with id_made, in order
   journal::Durability durability = journal::Durability::kDisk;  // the least of its topics
-  std::vector<delivery::Receipt> receipts;  // PostAndAwait: of each event that is not scheduled
+  std::vector<EventReceipt> receipts;  // PostAndAwait: of each event that is not scheduled
   bool wait_timed_out = false;
 };
 

@@ -58,8 +58,8 @@ PostOutcome PostRun::Outcome(const journal::BatchResult& stored) {
   return outcome;
 }
 
-std::vector<PostRun::Named> PostRun::NamedEvents(const PostOutcome& outcome) const {
-  std::vector<Named> events;
+std::vector<WhichEvent> PostRun::NamedEvents(const PostOutcome& outcome) const {
+  std::vector<WhichEvent> events;
   for (size_t i = 0; i < post_.slots_.size(); ++i) {
     if (outcome.results[i].scheduled) continue;
     const PendingPost::Slot& slot = post_.slots_[i];
@@ -76,26 +76,25 @@ struct AwaitedPost::State : std::enable_shared_from_this<State> {
   State(Clock& clock, Duration timeout, Executor& executor, PostCompletion done)
       : clock(clock), timeout(timeout), executor(executor), done(std::move(done)) {}
 
-  void Stored(PostRun& run, delivery::DeliveryEngine& delivery,
-              Result<journal::BatchResult> result) {
+  void Stored(PostRun& run, const ReceiptSources& sources, Result<journal::BatchResult> result) {
     if (!done) return;
     if (!result) return Complete(Fail(std::move(result).error()));
     outcome = run.Outcome(*result);
-    const auto events = run.NamedEvents(outcome);
+    auto events = run.NamedEvents(outcome);
     outcome.receipts.resize(events.size());
     open = events.size();
     if (open == 0) return Complete(std::move(outcome));
     const MonotonicTime deadline = clock.Monotonic() + timeout;
     for (size_t i = 0; i < events.size(); ++i) {
-      waits.push_back(delivery.AwaitReceipt(
-          events[i].topic, events[i].id, events[i].offset, deadline, executor,
-          [self = shared_from_this(), i](delivery::Receipt receipt, bool timed_out) {
-            self->Settled(i, std::move(receipt), timed_out);
-          }));
+      waits.push_back(
+          AwaitEvent(sources, std::move(events[i]), deadline, executor,
+                     [self = shared_from_this(), i](EventReceipt receipt, bool timed_out) {
+                       self->Settled(i, std::move(receipt), timed_out);
+                     }));
     }
   }
 
-  void Settled(size_t index, delivery::Receipt receipt, bool timed_out) {
+  void Settled(size_t index, EventReceipt receipt, bool timed_out) {
     if (!done) return;
     outcome.receipts[index] = std::move(receipt);
     outcome.wait_timed_out |= timed_out;
@@ -124,15 +123,15 @@ AwaitedPost::~AwaitedPost() {
   state_->waits.clear();
 }
 
-journal::PostCompletion AwaitedPost::Completion(PostRun run, delivery::DeliveryEngine& delivery) {
-  return [state = state_, run = std::move(run),
-          &delivery](Result<journal::BatchResult> result) mutable {
-    Executor& executor = state->executor;
-    executor.Post([state = std::move(state), run = std::move(run), &delivery,
-                   result = std::move(result)]() mutable {
-      state->Stored(run, delivery, std::move(result));
-    });
-  };
+journal::PostCompletion AwaitedPost::Completion(PostRun run, const ReceiptSources& sources) {
+  return
+      [state = state_, run = std::move(run), sources](Result<journal::BatchResult> result) mutable {
+        Executor& executor = state->executor;
+        executor.Post([state = std::move(state), run = std::move(run), sources,
+                       result = std::move(result)]() mutable {
+          state->Stored(run, sources, std::move(result));
+        });
+      };
 }
 
 }  // namespace postroad::broker

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "broker/event_receipt.h"
 #include "broker/post.h"
-#include "delivery/delivery.h"
 #include "journal/journal.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
@@ -25,12 +25,7 @@ class PostRun {
   PostOutcome Outcome(const journal::BatchResult& stored);
 
   // The events to await by their topics and ids (kept if the builder was told to).
-  struct Named {
-    std::string topic;
-    std::string id;
-    Offset offset;
-  };
-  std::vector<Named> NamedEvents(const PostOutcome& outcome) const;
+  std::vector<WhichEvent> NamedEvents(const PostOutcome& outcome) const;
   size_t bytes() const { return post_.bytes_; }
   size_t size() const { return post_.slots_.size(); }
 
@@ -49,7 +44,7 @@ class AwaitedPost : public journal::Wait {
   AwaitedPost& operator=(const AwaitedPost&) = delete;
 
   // What to hand to the journal as its completion.
-  journal::PostCompletion Completion(PostRun run, delivery::DeliveryEngine& delivery);
+  journal::PostCompletion Completion(PostRun run, const ReceiptSources& sources);
 
  private:
   struct State;

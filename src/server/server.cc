@@ -127,7 +127,8 @@ Status Server::Impl::OpenData() {
                   journal::Journal::Open(*store, config.journal, clock, cores.at(0), metrics));
   POSTROAD_ASSIGN(delivery,
                   delivery::DeliveryEngine::Open(*journal, *store, cores, clock, metrics));
-  broker = std::make_unique<broker::Broker>(*journal, *delivery, *store, clock, metrics);
+  broker =
+      std::make_unique<broker::Broker>(*journal, *delivery, *store, clock, metrics, config.users);
   return {};
 }
 

@@ -29,10 +29,11 @@ class HttpHouse : public ::testing::Test {
   // What tests change before Start.
   gateway::HttpOptions options;
   journal::JournalOptions journal_options;
+  broker::UserOptions users;
   std::unique_ptr<auth::Authenticator> authenticator = auth::AllowAll();
 
   void Start() {
-    stack = std::make_unique<Stack>(cores, metrics, journal_options);
+    stack = std::make_unique<Stack>(cores, metrics, journal_options, users);
     broker = &stack->broker();
     server = Must(gateway::HttpServer::Start(
         options, {*broker, *authenticator, cores, SystemClock(), metrics}));

@@ -5,6 +5,7 @@ validates each answer against the schema that the document has for it.
 usage: openapi_test.py <postroad>
 Fails on an operation that was not driven, and on an answer that is not in the document.
 """
+import concurrent.futures
 import http.client
 import json
 import os
@@ -25,7 +26,8 @@ class Server:
     def __init__(self, program, folder):
         self.process = subprocess.Popen(
             [program, "serve", "--data", folder, "--listen.http", "127.0.0.1:0",
-             "--listen.grpc", "127.0.0.1:0", "--log.level", "warn"])
+             "--listen.grpc", "127.0.0.1:0", "--listen.rsocket", "127.0.0.1:0",
+             "--log.level", "warn"])
         ports, deadline = os.path.join(folder, "ports"), time.monotonic() + 60
         while not os.path.exists(ports):
             assert self.process.poll() is None, "the server ended"
@@ -256,6 +258,61 @@ def drive_receipts(call):
     call("getReceipt", query={"topic": "t", "id": "none"}, status=404)
 
 
+class EventSource:
+    """A stream of server-sent events; next() gives (name, data)."""
+
+    def __init__(self, server, target):
+        self.connection = http.client.HTTPConnection(server.host, int(server.port), timeout=60)
+        self.connection.request("GET", target, headers={"Accept": SSE})
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200, self.answer.read()
+
+    def until(self, name):
+        event = None
+        while True:
+            line = self.answer.readline().decode()
+            assert line, f"the stream ended before {name}"
+            if line.startswith("event: "):
+                event = line[7:].strip()
+            elif line.startswith("data: ") and event == name:
+                return json.loads(line[6:])
+            elif line == "\n":
+                event = None
+
+
+def drive_users(call):
+    stream = EventSource(call.server, "/v1/events?topic=user/7")
+    me = stream.until("opened")["connection"]
+    seen = call("listPresence", query={"user": "7"})["connections"]
+    assert [one["connection"] for one in seen] == [me], seen
+    call("listPresence", query={"page_size": 1})
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        posted = pool.submit(call, "postEvents", query={"wait_for": "acked", "timeout": "60s"},
+                             body={"topic": "user/7", "type": "n", "payload": {"n": 1}})
+        stream.until(None)
+        acks = {"connection": me, "acks": [{"topic": "user/7", "offset": 0, "reply": {"ok": True}},
+                                           {"topic": "none", "offset": 0}]}
+        deadline = time.monotonic() + 30
+        while (said := call("ackEvents", body=acks))["taken"] != 1:
+            assert time.monotonic() < deadline, said
+        receipt = posted.result()["receipts"][0]
+        assert receipt["connections"][0]["reply"] == {"ok": True}, receipt
+        asked = pool.submit(call, "askQuestion", query={"user": "7", "to": me, "wait_for": "all",
+                                                        "timeout": "60s", "route": "r"},
+                            body={"sure?": 1})
+        question = stream.until("question")
+        assert question["payload"] == {"sure?": 1}, question
+        call("answerQuestion", {"question": question["question"]}, {"connection": me},
+             body={"yes": 1}, status=204)
+        answer = asked.result()["answers"][0]
+        assert (answer["state"], answer["answer"]) == ("answered", {"yes": 1}), answer
+    stream.until("question_over")
+    call("answerQuestion", {"question": question["question"]},
+         {"connection": me, "failed": "late"}, status=404)
+    call("ackEvents", body={"connection": me, "acks": []})
+    call("askQuestion", query={"user": "nobody"}, body={}, status=404)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         server = Server(sys.argv[1], folder)
@@ -268,6 +325,7 @@ def main():
             drive_subscriptions(call)
             drive_schedule(call)
             drive_receipts(call)
+            drive_users(call)
             call("getStats")
             call("getOpenApi")
             for page in ("getMetrics", "getHealth", "getReadiness"):

@@ -24,7 +24,8 @@ namespace postroad::testing {
 class Stack {
  public:
   // Ends the process if anything does not open. `cores` and `metrics` must outlive it.
-  Stack(CorePool& cores, Metrics& metrics, journal::JournalOptions options = {}) {
+  Stack(CorePool& cores, Metrics& metrics, journal::JournalOptions options = {},
+        const broker::UserOptions& users = {}) {
     std::string name = std::filesystem::temp_directory_path() / "postroad-test-XXXXXX";
     directory_ = mkdtemp(name.data());
     store_ = Must(store::OpenRocksStore({.directory = directory_ + "/data"}));
@@ -32,8 +33,8 @@ class Stack {
         journal::Journal::Open(*store_, std::move(options), SystemClock(), cores.at(0), metrics));
     delivery_ =
         Must(delivery::DeliveryEngine::Open(*journal_, *store_, cores, SystemClock(), metrics));
-    broker_ =
-        std::make_unique<broker::Broker>(*journal_, *delivery_, *store_, SystemClock(), metrics);
+    broker_ = std::make_unique<broker::Broker>(*journal_, *delivery_, *store_, SystemClock(),
+                                               metrics, users);
   }
   // After Stop, and after the pool was stopped.
   ~Stack() {

@@ -4,9 +4,9 @@
 
 #include "gateway/http/async_calls.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/json_fields.h"
-#include "gateway/http/values_json.h"
 #include "gateway/json/event_json.h"
+#include "gateway/values/json_fields.h"
+#include "gateway/values/values_json.h"
 
 namespace postroad::gateway {
 

@@ -19,6 +19,8 @@ HandlerResult HandleReadEvents(Exchange& exchange);  // read_handler.cc
 HandlerResult HandlePull(Exchange& exchange);        // pull_handler.cc
 HandlerResult HandleSettle(Exchange& exchange);      // pull_handler.cc
 HandlerResult HandleGetReceipt(Exchange& exchange);  // receipt_handler.cc
+HandlerResult HandleAsk(Exchange& exchange);         // user_handlers.cc
+HandlerResult HandleAnswer(Exchange& exchange);      // user_handlers.cc
 
 // --- Operations that are a call of the broker: run on the threads that may block. ---
 struct Call {
@@ -52,6 +54,9 @@ CallResult ResendDeadLetter(const Call& call);
 CallResult DropDeadLetters(const Call& call);
 CallResult DropDeadLetter(const Call& call);
 CallResult GetStats(const Call& call);
+// user_handlers.cc
+CallResult ListPresence(const Call& call);
+CallResult TakeAcks(const Call& call);
 
 // {"<name>":[…],"next_page_token":"…"}
 HttpAnswer PageAnswer(const char* name, boost::json::array items, const std::string& next);

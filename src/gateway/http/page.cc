@@ -5,6 +5,7 @@
 
 #include "core/event.h"
 #include "gateway/http/stream_text.h"
+#include "gateway/values/stream_json.h"
 
 namespace postroad::gateway {
 namespace {

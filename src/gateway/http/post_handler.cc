@@ -4,11 +4,12 @@
 #include "core/event_rules.h"
 #include "gateway/http/cloudevents.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/json_fields.h"
-#include "gateway/http/post_json.h"
 #include "gateway/http/post_stream.h"
 #include "gateway/http/problem.h"
-#include "gateway/http/values_json.h"
+#include "gateway/values/json_fields.h"
+#include "gateway/values/post_json.h"
+#include "gateway/values/users_json.h"
+#include "gateway/values/values_json.h"
 
 namespace postroad::gateway {
 

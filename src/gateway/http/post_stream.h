@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gateway/http/exchange.h"
-#include "gateway/http/post_json.h"
+#include "gateway/values/post_json.h"
 
 namespace postroad::gateway {
 

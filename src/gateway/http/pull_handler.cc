@@ -4,11 +4,11 @@
 #include "core/event.h"
 #include "gateway/http/async_calls.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/json_fields.h"
 #include "gateway/http/problem.h"
 #include "gateway/http/pull_session.h"
 #include "gateway/http/subscription_json.h"
 #include "gateway/json/event_json.h"
+#include "gateway/values/json_fields.h"
 
 namespace postroad::gateway {
 

@@ -7,6 +7,7 @@
 #include "gateway/http/page.h"
 #include "gateway/http/read_request.h"
 #include "gateway/http/stream_text.h"
+#include "gateway/http/stream_user.h"
 
 namespace postroad::gateway {
 
@@ -26,7 +27,8 @@ const char* StreamType(ReadFormat format) {
 // One peer's stream. Pulls when the socket has taken what was pulled before.
 class EventReader {
  public:
-  EventReader(Exchange& exchange, ReadWish wish) : exchange_(exchange), wish_(std::move(wish)) {}
+  EventReader(Exchange& exchange, ReadWish wish)
+      : exchange_(exchange), wish_(std::move(wish)), user_(exchange, wish_.format) {}
 
   Status Open();
   asio::awaitable<void> SendPage();
@@ -47,6 +49,7 @@ class EventReader {
   const std::shared_ptr<Exchange*> alive_ = std::make_shared<Exchange*>(&exchange_);
   ReadWish wish_;
   std::unique_ptr<broker::EventStream> stream_;
+  StreamUser user_;
   uint64_t given_ = 0;  // events
   bool caught_up_ = false;
   bool ended_ = false;  // nothing more is to be told
@@ -57,6 +60,9 @@ class EventReader {
 Status EventReader::Open() {
   POSTROAD_ASSIGN(
       stream_, exchange_.gateway().broker.OpenStream(*exchange_.request().principal, wish_.spec));
+  if (wish_.format != ReadFormat::kJson) {
+    POSTROAD_TRY(user_.Enter(wish_.spec.topics, stream_->Cursor()));
+  }
   stream_->OnEnded(exchange_.executor(), [weak = std::weak_ptr(alive_)] {
     if (const auto exchange = weak.lock()) {
       (*exchange)->Hurry(kEndGrace);
@@ -142,6 +148,7 @@ asio::awaitable<bool> EventReader::WriteBatch(broker::StreamBatch batch) {
   HttpGateway& gateway = exchange_.gateway();
   last_write_ = last_news_ = gateway.clock.Monotonic();
   if (!co_await exchange_.Write(buffers)) co_return false;
+  user_.Wrote(stream_->Cursor());
   gateway.streamed_events.Add(static_cast<double>(given_ - before));
   if (live) {
     const Duration took = gateway.clock.Now() - batch.runs.back().stored_at;
@@ -170,9 +177,18 @@ asio::awaitable<void> EventReader::End(Error reason) {
 
 asio::awaitable<void> EventReader::SendStream() {
   bool going = co_await exchange_.BeginStream(StreamType(wish_.format));
-  if (going) going = co_await WriteText(OpeningText(wish_.format, stream_->Cursor()));
+  if (going) {
+    std::string opening = OpeningText(wish_.format, stream_->Cursor());
+    going = co_await WriteText(opening + user_.OpenedText(stream_->Cursor()));
+  }
   last_write_ = last_news_ = exchange_.gateway().clock.Monotonic();
   while (going && !ended_ && !Over()) {
+    if (user_.closed()) {
+      co_await End(*user_.closed());
+      break;
+    }
+    going = co_await WriteText(user_.TakeSaid());
+    if (!going) break;
     auto batch = stream_->Next();
     if (!batch) {
       co_await End(batch.error());

@@ -1,7 +1,8 @@
 // GET /v1/receipts: as it is, or once it is settled.
 #include "gateway/http/async_calls.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/values_json.h"
+#include "gateway/values/users_json.h"
+#include "gateway/values/values_json.h"
 
 namespace postroad::gateway {
 
@@ -26,7 +27,7 @@ Result<ReceiptTerms> TermsOf(const HttpRequest& request) {
   return terms;
 }
 
-using Receipt = delivery::Receipt;
+using Receipt = broker::EventReceipt;
 
 json::object Answer(const Receipt& receipt, bool timed_out) {
   json::object object = ReceiptJson(receipt);

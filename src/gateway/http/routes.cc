@@ -5,7 +5,7 @@
 
 #include "gateway/http/async_calls.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/json_fields.h"
+#include "gateway/values/json_fields.h"
 
 namespace postroad::gateway {
 namespace {
@@ -105,6 +105,10 @@ const std::vector<Route>& Routes() {
       {verb::patch, "/v1/scheduled", "changeScheduled", HandleCall<ChangeScheduled>},
       {verb::delete_, "/v1/scheduled", "cancelScheduled", HandleCall<CancelScheduled>},
       {verb::get, "/v1/receipts", "getReceipt", HandleGetReceipt},
+      {verb::get, "/v1/presence", "listPresence", HandleCall<ListPresence>},
+      {verb::post, "/v1/acks", "ackEvents", HandleCall<TakeAcks>},
+      {verb::post, "/v1/questions", "askQuestion", HandleAsk},
+      {verb::post, "/v1/questions/{question}/answers", "answerQuestion", HandleAnswer},
       {verb::get, "/v1/stats", "getStats", HandleCall<GetStats>},
   };
   return routes;

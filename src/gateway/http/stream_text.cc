@@ -1,14 +1,12 @@
 // See stream_text.h.
 #include "gateway/http/stream_text.h"
 
-#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "core/event.h"
 #include "gateway/http/problem.h"
-#include "gateway/http/values_json.h"
-#include "gateway/json/event_json.h"
+#include "gateway/values/stream_json.h"
 
 namespace postroad::gateway {
 
@@ -25,9 +23,10 @@ constexpr int kReplacedRetryMillis = 60'000;
 
 json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-// A notice: a named event, or a line with one member of that name.
-std::string Notice(ReadFormat format, std::string_view name, json::object value,
-                   std::string_view cursor) {
+}  // namespace
+
+std::string NoticeText(ReadFormat format, std::string_view name, json::object value,
+                       std::string_view cursor) {
   std::string text;
   if (format == ReadFormat::kSse) {
     if (!cursor.empty()) text.append("id: ").append(cursor).append("\n");
@@ -40,8 +39,6 @@ std::string Notice(ReadFormat format, std::string_view name, json::object value,
   return json::serialize(line) + "\n";
 }
 
-}  // namespace
-
 EventCursors::EventCursors(std::string_view batch_cursor) {
   if (auto decoded = DecodeCursor(batch_cursor, "cursor")) cursor_ = *std::move(decoded);
 }
@@ -53,21 +50,6 @@ std::string EventCursors::After(Offset offset, std::optional<FeedPosition> posit
   const auto& feed = std::get<FeedCursor>(cursor_);
   if (feed.next.size() != 1 || !position) return {};
   return EncodeCursor(FeedCursor{feed.epoch, {*position + 1}});
-}
-
-void AppendEventText(std::string& out, std::string_view topic, Offset offset,
-                     std::optional<FeedPosition> position, Timestamp stored_at,
-                     const EventView& event, std::string_view cursor) {
-  unsigned char room[4096];
-  json::monotonic_resource memory(room, sizeof room);
-  json::object object(&memory);
-  object["topic"] = View(topic);
-  object["offset"] = offset.value();
-  if (position) object["position"] = position->value();
-  object["stored_at"] = View(FormatTime(stored_at));
-  if (!cursor.empty()) object["cursor"] = View(cursor);
-  AddAttributes(object, event);
-  AppendWithPayload(std::move(object), event, out);
 }
 
 Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
@@ -138,41 +120,29 @@ std::string NoticesText(ReadFormat format, const broker::StreamBatch& batch) {
   // Without ids: who loses the connection now is told again.
   std::string text;
   if (batch.epoch_changed) {
-    text.append(Notice(format, "epoch_changed", EpochJson(*batch.epoch_changed), {}));
+    text.append(NoticeText(format, "epoch_changed", EpochJson(*batch.epoch_changed), {}));
   }
   for (const broker::StreamGap& gap : batch.gaps) {
-    text.append(Notice(format, "gap", GapJson(gap), {}));
+    text.append(NoticeText(format, "gap", GapJson(gap), {}));
   }
   return text;
 }
 
 std::string CaughtUpText(ReadFormat format, std::string_view cursor) {
-  return Notice(format, "caught_up", {}, cursor);
+  return NoticeText(format, "caught_up", {}, cursor);
 }
 
 std::string HeartbeatText(ReadFormat format, std::string_view cursor) {
   if (format == ReadFormat::kSse) return std::string("id: ").append(cursor).append("\n\n");
-  return Notice(format, "heartbeat", {}, cursor);
+  return NoticeText(format, "heartbeat", {}, cursor);
 }
 
 std::string EndText(ReadFormat format, const Error& reason, std::string_view cursor) {
-  std::string text = Notice(format, "end", Problem(reason), cursor);
+  std::string text = NoticeText(format, "end", Problem(reason), cursor);
   if (format == ReadFormat::kSse && reason.reason == "REPLACED") {
     text.insert(0, "retry: " + std::to_string(kReplacedRetryMillis) + "\n");
   }
   return text;
-}
-
-json::object EpochJson(const broker::EpochChange& change) {
-  return {{"old_epoch", EpochText(change.before)}, {"new_epoch", EpochText(change.now)}};
-}
-
-json::object GapJson(const broker::StreamGap& gap) {
-  json::object object;
-  if (!gap.topic.empty()) object["topic"] = gap.topic;
-  object["first"] = gap.first;
-  object["end"] = gap.end;
-  return object;
 }
 
 }  // namespace postroad::gateway

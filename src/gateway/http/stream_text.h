@@ -3,6 +3,7 @@
 #ifndef POSTROAD_GATEWAY_HTTP_STREAM_TEXT_H_
 #define POSTROAD_GATEWAY_HTTP_STREAM_TEXT_H_
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -56,6 +57,9 @@ class RunTexts {
   size_t bytes_ = 0;
 };
 
+// A notice: a named event, or a line with one member of that name. The cursor may be empty.
+std::string NoticeText(ReadFormat format, std::string_view name, boost::json::object value,
+                       std::string_view cursor);
 // Before a stream's first event: where it begins, and how soon to connect again.
 std::string OpeningText(ReadFormat format, std::string_view cursor);
 // Epoch change and gaps of a batch.
@@ -64,13 +68,6 @@ std::string CaughtUpText(ReadFormat format, std::string_view cursor);
 std::string HeartbeatText(ReadFormat format, std::string_view cursor);
 // The last of a stream: why it ends.
 std::string EndText(ReadFormat format, const Error& reason, std::string_view cursor);
-
-boost::json::object EpochJson(const broker::EpochChange& change);
-boost::json::object GapJson(const broker::StreamGap& gap);
-// One event as a reader sees it: a line of JSON.
-void AppendEventText(std::string& out, std::string_view topic, Offset offset,
-                     std::optional<FeedPosition> position, Timestamp stored_at,
-                     const EventView& event, std::string_view cursor);
 
 }  // namespace postroad::gateway
 

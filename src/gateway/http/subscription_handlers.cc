@@ -3,8 +3,8 @@
 
 #include "gateway/http/async_calls.h"
 #include "gateway/http/handlers.h"
-#include "gateway/http/json_fields.h"
 #include "gateway/http/subscription_json.h"
+#include "gateway/values/json_fields.h"
 
 namespace postroad::gateway {
 

@@ -5,7 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "core/base64.h"
-#include "gateway/http/json_fields.h"
+#include "gateway/values/json_fields.h"
 
 namespace postroad::gateway {
 

@@ -35,6 +35,7 @@ struct Gateway {
   Counter& delivered_events;
   Counter& delivered_bytes;
   Counter& ignored;
+  Counter& forgotten;
 };
 
 }  // namespace postroad::rsocket_gateway

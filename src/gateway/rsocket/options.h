@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "broker/presence.h"
 #include "core/time.h"
 
 namespace postroad::rsocket_gateway {
@@ -13,14 +15,25 @@ namespace postroad::rsocket_gateway {
 // Where a topic's stream begins for a client that gives no cursor.
 enum class RouteStart : uint8_t { kEnd, kBeginning };
 
+// Which of those who read a topic by one route get an event.
+enum class Receivers : uint8_t { kAll, kNewest, kOne };
+
 // A request-stream to `route` reads the topic.
 struct Route {
   std::string route;
   std::string topic;  // "{user}" stands for the user whom SETUP names
   RouteStart start = RouteStart::kEnd;
+  Receivers receivers = Receivers::kAll;
 };
 
-inline constexpr std::string_view kUserPlaceholder = "{user}";
+// What the gateway answers itself.
+inline constexpr std::string_view kAckRoute = "postroad.ack";
+inline constexpr std::string_view kPostRoute = "postroad.post";
+inline constexpr std::string_view kPresenceRoute = "postroad.presence";
+// What it asks, unless the asker names another.
+inline constexpr std::string_view kQuestionRoute = "postroad.question";
+
+using broker::kUserPlaceholder;
 
 // The routes of Spring-style applications, when no others are set.
 std::vector<Route> DefaultRoutes();

@@ -102,7 +102,10 @@ Gateway::Gateway(RSocketOptions o, broker::Broker& b, auth::Authenticator& a, Co
                                          "Bytes of payloads sent to RSocket clients.")),
       ignored(metrics.GetCounter(
           "postroad_rsocket_ignored_total",
-          "Frames and fire-and-forgets of RSocket clients that were left out.")) {}
+          "Frames of RSocket clients that make no sense, and fire-and-forgets to routes that there "
+          "are not.")),
+      forgotten(metrics.GetCounter("postroad_rsocket_fire_and_forget_failed_total",
+                                   "Posts and acks by fire-and-forget that could not be done.")) {}
 
 const Route* Gateway::FindRoute(std::string_view route) const {
   const auto found = std::ranges::find(options.routes, route, &Route::route);
@@ -129,8 +132,11 @@ Result<std::unique_ptr<RSocketGateway>> RSocketGateway::Start(
       std::make_unique<Gateway>(options, broker, authenticator, cores, clock, metrics)));
   Gateway& gateway = *made->gateway_;
   auto handlers = [&gateway](const rsocket::PeerInfo& peer) {
-    return std::make_unique<ClientSession>(gateway, peer.core, peer.address,
-                                           TokenOf(peer.websocket), UserOf(peer.websocket));
+    return std::make_unique<ClientSession>(gateway, ClientOrigin{.core = peer.core,
+                                                                 .peer = peer.address,
+                                                                 .transport = peer.transport,
+                                                                 .token = TokenOf(peer.websocket),
+                                                                 .user = UserOf(peer.websocket)});
   };
   POSTROAD_ASSIGN(made->server_, rsocket::Server::Start(ToServer(options, std::move(tls)), cores,
                                                         clock, metrics, handlers));

@@ -41,6 +41,12 @@ Result<broker::StreamStart> StartOf(const json::object& object, broker::StreamSt
   return start;
 }
 
+Result<TopicCursor> TopicCursorOf(const std::string& text) {
+  POSTROAD_ASSIGN(const Cursor cursor, DecodeCursor(text, "cursor"));
+  if (const auto* topic = std::get_if<TopicCursor>(&cursor)) return *topic;
+  return Invalid("cursor", "is of several topics", "BAD_CURSOR");
+}
+
 }  // namespace
 
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
@@ -51,22 +57,28 @@ Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
   boost::system::error_code error;
   const json::value value = json::parse(data, error);
   if (error || !value.is_object()) return request;
-  POSTROAD_ASSIGN(request.start, StartOf(value.get_object(), std::move(request.start)));
+  const json::object& object = value.get_object();
+  POSTROAD_ASSIGN(request.start, StartOf(object, std::move(request.start)));
+  if (const json::value* format = object.if_contains("format")) {
+    if (*format != "json") return Invalid("format", "must be \"json\", or left out");
+    request.lines = true;
+  }
   return request;
 }
 
-TopicReader::TopicReader(Gateway& gateway, size_t core, rsocket::Stream& stream, bool describe)
+TopicReader::TopicReader(Gateway& gateway, size_t core, rsocket::Stream& stream, PayloadForm form)
     : gateway_(gateway),
       core_(core),
       stream_(stream),
-      describe_(describe),
+      form_(form),
       self_(std::make_shared<TopicReader*>(this)) {
   gateway_.streams_open.Add(1);
 }
 
 TopicReader::~TopicReader() { gateway_.streams_open.Add(-1); }
 
-Status TopicReader::Open(const auth::Principal& principal, ReadRequest request) {
+Status TopicReader::Open(const auth::Principal& principal, broker::UserConnection& connection,
+                         ReadRequest request) {
   POSTROAD_ASSIGN(TopicSelector topics, TopicSelector::Parse({request.topic}, "topic"));
   broker::StreamSpec spec{.topics = std::move(topics), .start = std::move(request.start)};
   spec.max_batch_bytes = kBatchBytes;
@@ -74,6 +86,10 @@ Status TopicReader::Open(const auth::Principal& principal, ReadRequest request) 
   events_->OnEnded(gateway_.cores.at(core_), [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) (*self)->Pump();
   });
+  const std::string cursor = events_->Cursor();
+  POSTROAD_ASSIGN(const TopicCursor at, TopicCursorOf(cursor));
+  reading_ = connection.Read(request.topic, at.next);
+  if (form_ == PayloadForm::kLine) AddNotices({OpenedLine(connection.name(), cursor)});
   return {};
 }
 
@@ -95,19 +111,26 @@ void TopicReader::Wait() {
   });
 }
 
+void TopicReader::AddNotices(std::vector<rsocket::EncodedPayload> notices) {
+  if (notices.empty()) return;
+  read_.push_back({std::make_shared<const std::vector<rsocket::EncodedPayload>>(std::move(notices)),
+                   std::nullopt});
+}
+
 Status TopicReader::Read(broker::StreamBatch batch) {
-  if (const std::string notice = NoticeJson(batch); describe_ && !notice.empty()) {
-    read_.push_back(
-        std::make_shared<const std::vector<rsocket::EncodedPayload>>(1, NoticePayload(notice)));
+  POSTROAD_ASSIGN(TopicCursor cursor, TopicCursorOf(batch.cursor));
+  if (form_ == PayloadForm::kPlain) {
+    TopicCursor behind = cursor;
+    if (!batch.runs.empty()) behind.next = batch.runs.front().first;
+    if (auto untold = UntoldNotice(batch, behind)) return postroad::Fail(*std::move(untold));
+  } else {
+    AddNotices(NoticesBefore(batch, form_));
   }
-  if (batch.runs.empty()) return {};
-  POSTROAD_ASSIGN(const Cursor cursor, DecodeCursor(batch.cursor, "cursor"));
-  const auto* topic = std::get_if<TopicCursor>(&cursor);
-  const Epoch epoch = topic != nullptr ? topic->epoch : Epoch();
   for (const broker::StreamRun& run : batch.runs) {
-    POSTROAD_ASSIGN(EncodedRun encoded, gateway_.caches[core_].Get(run, epoch, describe_));
-    read_.push_back(std::move(encoded));
+    POSTROAD_ASSIGN(EncodedRun encoded, gateway_.caches[core_].Get(run, cursor.epoch, form_));
+    read_.push_back({std::move(encoded), run.first});
   }
+  AddNotices(NoticesAfter(batch, form_));
   return {};
 }
 
@@ -115,14 +138,16 @@ bool TopicReader::SendRead() {
   uint64_t room = stream_.Room();
   size_t events = 0, bytes = 0;
   while (!read_.empty() && room > 0 && !ended_) {
-    const rsocket::EncodedPayload& payload = (*read_.front())[sent_];
+    const rsocket::EncodedPayload& payload = (*read_.front().payloads)[sent_];
     bytes += payload.bytes().size();
     ++events;
     if (!stream_.Send(payload)) {
       ended_ = true;
       break;
     }
-    if (++sent_ == read_.front()->size()) {
+    ++sent_;
+    if (read_.front().first) reading_->Sent(*read_.front().first + sent_);
+    if (sent_ == read_.front().payloads->size()) {
       read_.pop_front();
       sent_ = 0;
     }

@@ -4,9 +4,12 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/event_stream.h"
+#include "broker/user_connection.h"
 #include "gateway/rsocket/gateway.h"
 #include "rsocket/session/session.h"
 
@@ -16,17 +19,19 @@ namespace postroad::rsocket_gateway {
 struct ReadRequest {
   std::string topic;
   broker::StreamStart start;
+  bool lines = false;  // PayloadForm::kLine
 };
-// {"cursor": "…"}, {"from": "beginning" | "end"} or {"last": 10}; else where the route begins.
+// {"cursor": "…"}, {"from": "beginning" | "end"} or {"last": 10}, else where the route begins; with
+// "format": "json" or by itself.
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
                                      std::string_view data);
 
 class TopicReader final : public rsocket::StreamHandler {
  public:
-  // `describe`: the client reads composite metadata, in which each event says what it is.
-  TopicReader(Gateway& gateway, size_t core, rsocket::Stream& stream, bool describe);
+  TopicReader(Gateway& gateway, size_t core, rsocket::Stream& stream, PayloadForm form);
   ~TopicReader() override;
-  Status Open(const auth::Principal& principal, ReadRequest request);
+  Status Open(const auth::Principal& principal, broker::UserConnection& connection,
+              ReadRequest request);
 
   void OnRoom() override;
 
@@ -35,18 +40,24 @@ class TopicReader final : public rsocket::StreamHandler {
   // Sends of what was read, as far as there is room; true if all of it.
   bool SendRead();
   Status Read(broker::StreamBatch batch);
+  void AddNotices(std::vector<rsocket::EncodedPayload> notices);
   void Wait();
   void Fail(const Error& error);
 
   Gateway& gateway_;
   const size_t core_;
   rsocket::Stream& stream_;
-  const bool describe_;
+  const PayloadForm form_;
   bool ended_ = false;
   std::unique_ptr<broker::EventStream> events_;
+  std::unique_ptr<broker::ConnectionReceipts::Reading> reading_;
   journal::WaitPtr wait_;
   // Read and not sent yet: of the first run, from sent_ on.
-  std::deque<EncodedRun> read_;
+  struct ReadRun {
+    EncodedRun payloads;
+    std::optional<Offset> first;  // nothing: notices
+  };
+  std::deque<ReadRun> read_;
   size_t sent_ = 0;
   std::shared_ptr<TopicReader*> self_;  // what tasks that may come late hold weakly
 };

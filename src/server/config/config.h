@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/static_keys.h"
+#include "broker/presence.h"
 #include "core/error.h"
 #include "core/time.h"
 #include "gateway/grpc/grpc_server.h"
@@ -60,6 +61,7 @@ struct Config {
   journal::JournalOptions journal;          // its rules are the [[topics]]
   rsocket_gateway::RSocketOptions rsocket;  // its address is filled in when serving
   std::string rsocket_path = "/rsocket";    // on the HTTP port; empty: no WebSocket
+  broker::UserOptions users;
   gateway::GrpcOptions grpc;                // its addresses and version are filled in when serving
   gateway::HttpOptions http;                // the same
   std::vector<auth::ApiKey> keys;           // those in key files have been read

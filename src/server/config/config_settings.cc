@@ -179,6 +179,27 @@ void DeclareRSocket(Settings& settings, Config& config) {
                  rsocket.resume_bytes, {0, kGiB});
 }
 
+Status CheckUserTopic(const std::string& text) {
+  const size_t at = text.find(broker::kUserPlaceholder);
+  if (at == std::string::npos) return Invalid({}, "must have {user} in it");
+  return CheckTopicName(broker::UserTopic({.topic = text}, "u"), {});
+}
+
+void DeclareUsers(Settings& settings, broker::UserOptions& users) {
+  settings.Text("users.topic",
+                "A user's own topic. HTTP streams of it are connections of that user; who may read "
+                "it sees who is connected, who may post to it asks questions.",
+                users.topic, CheckUserTopic);
+  settings.Count("users.max_connections", "Of one user, by RSocket and HTTP streams; 0: no limit.",
+                 users.max_connections, {0, 1'000'000});
+  settings.Choice<broker::WhenFull>(
+      "users.when_full",
+      "What becomes of a connection too many: reject refuses it (TOO_MANY_CONNECTIONS), close ends "
+      "the user's oldest (REPLACED).",
+      users.when_full,
+      {{"reject", broker::WhenFull::kReject}, {"close", broker::WhenFull::kClose}});
+}
+
 void DeclareHttp(Settings& settings, gateway::HttpOptions& http) {
   settings.Count("http.max_connections",
                  "Connections at once; more are answered 503 and closed as they come.",
@@ -223,6 +244,7 @@ Settings DeclareSettings(Config& config) {
   DeclareJournal(settings, config.journal);
   DeclareGrpc(settings, config.grpc);
   DeclareRSocket(settings, config);
+  DeclareUsers(settings, config.users);
   DeclareHttp(settings, config.http);
   return settings;
 }
@@ -250,6 +272,7 @@ Settings DeclareTopicRule(TopicRuleText& rule) {
 }
 
 Settings DeclareRoute(rsocket_gateway::Route& route) {
+  using rsocket_gateway::Receivers;
   using rsocket_gateway::RouteStart;
   Settings settings;
   settings.Text("route", "The route, which is the first routing tag of a request's metadata.",
@@ -259,6 +282,12 @@ Settings DeclareRoute(rsocket_gateway::Route& route) {
   settings.Choice<RouteStart>("start", "Where a stream begins for a client that gives no cursor.",
                               route.start,
                               {{"end", RouteStart::kEnd}, {"beginning", RouteStart::kBeginning}});
+  settings.Choice<Receivers>(
+      "receivers",
+      "Which of a user's connections that read by it get an event: all, the newest, or one in "
+      "turn.",
+      route.receivers,
+      {{"all", Receivers::kAll}, {"newest", Receivers::kNewest}, {"one", Receivers::kOne}});
   return settings;
 }
 

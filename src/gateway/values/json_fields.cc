@@ -1,5 +1,5 @@
 // See json_fields.h.
-#include "gateway/http/json_fields.h"
+#include "gateway/values/json_fields.h"
 
 #include <boost/json/parse.hpp>
 #include <charconv>

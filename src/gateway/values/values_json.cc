@@ -1,5 +1,5 @@
 // See values_json.h.
-#include "gateway/http/values_json.h"
+#include "gateway/values/values_json.h"
 
 #include <boost/json/array.hpp>
 

@@ -1,6 +1,6 @@
 // Reading the members of a JSON object, with errors that name them.
-#ifndef POSTROAD_GATEWAY_HTTP_JSON_FIELDS_H_
-#define POSTROAD_GATEWAY_HTTP_JSON_FIELDS_H_
+#ifndef POSTROAD_GATEWAY_VALUES_JSON_FIELDS_H_
+#define POSTROAD_GATEWAY_VALUES_JSON_FIELDS_H_
 
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -53,4 +53,4 @@ Result<uint64_t> ReadId(const boost::json::value& value, std::string path);
 
 }  // namespace postroad::gateway
 
-#endif  // POSTROAD_GATEWAY_HTTP_JSON_FIELDS_H_
+#endif  // POSTROAD_GATEWAY_VALUES_JSON_FIELDS_H_

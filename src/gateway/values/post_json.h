@@ -1,6 +1,6 @@
 // Posts as JSON: events in, results out.
-#ifndef POSTROAD_GATEWAY_HTTP_POST_JSON_H_
-#define POSTROAD_GATEWAY_HTTP_POST_JSON_H_
+#ifndef POSTROAD_GATEWAY_VALUES_POST_JSON_H_
+#define POSTROAD_GATEWAY_VALUES_POST_JSON_H_
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -30,4 +30,4 @@ boost::json::object PostResultJson(const broker::PostOutcome& outcome,
 
 }  // namespace postroad::gateway
 
-#endif  // POSTROAD_GATEWAY_HTTP_POST_JSON_H_
+#endif  // POSTROAD_GATEWAY_VALUES_POST_JSON_H_

@@ -1,10 +1,10 @@
 // See post_json.h.
-#include "gateway/http/post_json.h"
+#include "gateway/values/post_json.h"
 
 #include <boost/json/array.hpp>
 
-#include "gateway/http/values_json.h"
 #include "gateway/json/event_json.h"
+#include "gateway/values/values_json.h"
 
 namespace postroad::gateway {
 

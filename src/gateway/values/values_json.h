@@ -1,6 +1,6 @@
 // Postroad's values as JSON.
-#ifndef POSTROAD_GATEWAY_HTTP_VALUES_JSON_H_
-#define POSTROAD_GATEWAY_HTTP_VALUES_JSON_H_
+#ifndef POSTROAD_GATEWAY_VALUES_VALUES_JSON_H_
+#define POSTROAD_GATEWAY_VALUES_VALUES_JSON_H_
 
 #include <boost/json/object.hpp>
 #include <string>
@@ -23,4 +23,4 @@ boost::json::object StatsJson(const broker::BrokerStats& stats, const std::strin
 
 }  // namespace postroad::gateway
 
-#endif  // POSTROAD_GATEWAY_HTTP_VALUES_JSON_H_
+#endif  // POSTROAD_GATEWAY_VALUES_VALUES_JSON_H_

@@ -16,7 +16,6 @@ namespace postroad {
 
 using client::Lifecycle;
 using client::MessageQueue;
-using client::Stream;
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "gateway/http/gzip.h"
 #include "gateway/http/http_gateway.h"
 #include "gateway/http/request.h"
-#include "gateway/http/signal.h"
+#include "runtime/asio_signal.h"
 
 namespace postroad::gateway {
 

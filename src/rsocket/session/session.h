@@ -154,7 +154,7 @@ class SessionTransport {
   virtual void OutputReady() = 0;
 };
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   // The accepting side, which waits for SETUP.
   static std::shared_ptr<Session> Accept(SessionOptions options, Clock& clock,

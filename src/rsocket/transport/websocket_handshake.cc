@@ -2,6 +2,7 @@
 #include "rsocket/transport/websocket_handshake.h"
 
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -28,6 +29,13 @@ std::string Refusal(std::string_view status, std::string_view extra, std::string
 std::string_view HostOf(std::string_view origin) {
   const size_t at = origin.find("://");
   return at == std::string_view::npos ? origin : origin.substr(at + 3);
+}
+
+std::string Base64(const unsigned char* bytes, int size) {
+  std::string encoded(static_cast<size_t>(4 * ((size + 2) / 3)) + 1, '\0');
+  encoded.resize(static_cast<size_t>(
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()), bytes, size)));
+  return encoded;
 }
 
 }  // namespace
@@ -68,15 +76,17 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
          AcceptFor(key) + "\r\n\r\n";
 }
 
+std::string NewWebSocketKey() {
+  unsigned char bytes[16];
+  RAND_bytes(bytes, sizeof bytes);
+  return Base64(bytes, sizeof bytes);
+}
+
 std::string AcceptFor(std::string_view key) {
   const std::string text = std::string(key).append(kGuid);
   unsigned char digest[SHA_DIGEST_LENGTH];
   SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  std::string encoded(4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()), digest, SHA_DIGEST_LENGTH);
-  encoded.resize(static_cast<size_t>(size));
-  return encoded;
+  return Base64(digest, sizeof digest);
 }
 
 }  // namespace postroad::rsocket

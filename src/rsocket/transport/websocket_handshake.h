@@ -1,4 +1,4 @@
-// The server's side of the WebSocket handshake (RFC 6455, 4.2), on strings.
+// The WebSocket handshake (RFC 6455, 4): the server's answer, and the keys, on strings.
 #ifndef POSTROAD_RSOCKET_TRANSPORT_WEBSOCKET_HANDSHAKE_H_
 #define POSTROAD_RSOCKET_TRANSPORT_WEBSOCKET_HANDSHAKE_H_
 
@@ -26,6 +26,9 @@ bool OriginAllowed(const WebSocketRequest& request, const std::vector<std::strin
 // The answer to send: 101, or else the refusal, which says why (the error).
 std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& request,
                                                         const std::vector<std::string>& origins);
+
+// A client's Sec-WebSocket-Key: 16 random bytes in base64.
+std::string NewWebSocketKey();
 
 // Sec-WebSocket-Accept for a Sec-WebSocket-Key.
 std::string AcceptFor(std::string_view key);

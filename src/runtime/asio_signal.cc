@@ -1,11 +1,11 @@
-// See signal.h.
-#include "gateway/http/signal.h"
+// See asio_signal.h.
+#include "runtime/asio_signal.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-namespace postroad::gateway {
+namespace postroad {
 
 void Signal::Set() {
   set_ = true;
@@ -23,4 +23,4 @@ boost::asio::awaitable<bool> Signal::WaitUntil(MonotonicTime time) {
 
 boost::asio::awaitable<void> Signal::Wait() { co_await WaitUntil(MonotonicTime::max()); }
 
-}  // namespace postroad::gateway
+}  // namespace postroad

@@ -1,6 +1,6 @@
-// What a request's coroutine waits on: set by whoever has news for it.
-#ifndef POSTROAD_GATEWAY_HTTP_SIGNAL_H_
-#define POSTROAD_GATEWAY_HTTP_SIGNAL_H_
+// What a coroutine waits on: set by whoever has news for it. Include it only where Asio may be.
+#ifndef POSTROAD_RUNTIME_ASIO_SIGNAL_H_
+#define POSTROAD_RUNTIME_ASIO_SIGNAL_H_
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -8,7 +8,7 @@
 
 #include "core/time.h"
 
-namespace postroad::gateway {
+namespace postroad {
 
 // On one io_context; one waiter.
 class Signal {
@@ -26,6 +26,6 @@ class Signal {
   bool set_ = false;
 };
 
-}  // namespace postroad::gateway
+}  // namespace postroad
 
-#endif  // POSTROAD_GATEWAY_HTTP_SIGNAL_H_
+#endif  // POSTROAD_RUNTIME_ASIO_SIGNAL_H_

@@ -1,14 +1,20 @@
 // See postgres_source.h.
 #include "outbox/postgres/postgres_source.h"
 
+#include "outbox/flag_source.h"
 #include "outbox/postgres/connection.h"
 #include "outbox/postgres/ddl.h"
+#include "outbox/postgres/flag_session.h"
 #include "outbox/postgres/snapshot_source.h"
 
 namespace postroad::outbox {
 
 std::unique_ptr<Source> NewPostgresSource(const SourceOptions& options, Waker& waker) {
-  return std::make_unique<postgres::SnapshotSource>(options, waker);
+  if (options.layout == Layout::kPostroad) {
+    return std::make_unique<postgres::SnapshotSource>(options, waker);
+  }
+  return std::make_unique<FlagSource>(options,
+                                      std::make_unique<postgres::FlagSession>(options, waker));
 }
 
 std::string PostgresDdl(const SourceOptions& options) { return postgres::Ddl(options); }

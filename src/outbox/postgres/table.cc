@@ -117,6 +117,7 @@ Status Table::AddColumns(const Columns& columns, const std::map<std::string, std
   }
   const std::string keys =
       columns.search_keys.empty() ? "NULL::text[]" : Connection::Quote(columns.search_keys);
+  payload_is_bytes_ = !columns.payload.empty() && type(columns.payload) == "bytea";
   const std::string id_type = type(columns.id);
   id_is_number_ = id_type == "bigint" || id_type == "integer" || id_type == "smallint";
   selected_ = text(columns.id) + " AS r_id, " + text(columns.event_id) + " AS r_event, " +

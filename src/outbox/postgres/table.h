@@ -24,9 +24,10 @@ class Table {
                             const std::string& rights);
 
   const std::string& quoted() const { return quoted_; }
-  // What a page's query selects, in the order that ReadRows expects; ends with the payload's size.
+  // What a page's query selects, in the order that ReadRows expects.
   const std::string& selected() const { return selected_; }
   bool id_is_number() const { return id_is_number_; }
+  bool payload_is_bytes() const { return payload_is_bytes_; }
 
   // Rows of a query, in binary, of what selected() names.
   void ReadRows(const Rows& rows, TablePage& page) const;
@@ -35,7 +36,7 @@ class Table {
   Status AddColumns(const Columns& columns, const std::map<std::string, std::string>& types);
 
   std::string quoted_, selected_, prefix_;
-  bool id_is_number_ = false;
+  bool id_is_number_ = false, payload_is_bytes_ = false;
 };
 
 }  // namespace postroad::outbox::postgres

@@ -1,0 +1,36 @@
+// What goes wrong, as one type that programs can look into.
+
+/** A failure: `reason` is for programs, `message` for people. */
+export class PostroadError extends Error {
+  override readonly name = 'PostroadError';
+
+  constructor(
+    /** As in `NO_USER`, `PERMISSION_DENIED`, `REPLACED`, or `CONNECTION_LOST`, `TIMED_OUT`, `CLOSED` of the client's own. */
+    readonly reason: string,
+    message: string,
+    /** Whether the server said it: else it was not reached, or went away. */
+    readonly fromServer = false,
+  ) {
+    super(message);
+  }
+}
+
+/** Of a server's text, which opens with a reason: `NO_ROUTE: metadata: there is no route "x"`. */
+export function fromServerText(text: string): PostroadError {
+  const reason = /^([A-Z][A-Z_]+)(:|$)/.exec(text)?.[1];
+  return new PostroadError(reason ?? 'REFUSED', text, true);
+}
+
+export const lost = (why: string): PostroadError => new PostroadError('CONNECTION_LOST', why);
+
+export const asError = (thrown: unknown): PostroadError =>
+  thrown instanceof PostroadError ? thrown : lost(thrown instanceof Error ? thrown.message : String(thrown));
+
+// A connection that is refused with one of these would be refused again.
+const final = new Set([
+  'NO_USER', 'BAD_METADATA', 'BAD_NAME', 'UNAUTHENTICATED', 'PERMISSION_DENIED', 'NO_ROUTE', 'REPLACED', 'CLOSED',
+]);
+
+/** Whether to try again is of no use. With a token that is asked for each time it may be of use. */
+export const isFinal = ({ reason }: PostroadError, freshTokens: boolean): boolean =>
+  final.has(reason) && !(freshTokens && reason === 'UNAUTHENTICATED');

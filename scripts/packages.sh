@@ -9,7 +9,7 @@ build_packages=(
 )
 # What the tests need besides.
 test_packages=(
-  curl libbenchmark-dev libgmock-dev libgtest-dev openssl postgresql python3 python3-jsonschema
+  chromium curl libbenchmark-dev libgmock-dev libgtest-dev openssl postgresql python3 python3-jsonschema
 )
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
 go_packages=(
@@ -18,6 +18,10 @@ go_packages=(
 # What gets and runs the Kafka broker that the tests start (scripts/kafka.sh).
 kafka_packages=(
   default-jre-headless maven
+)
+# What gets the npm that the TypeScript client and the RSocket clients are tested with, where there is none.
+node_packages=(
+  nodejs npm
 )
 # What `./dev check` needs besides.
 check_packages=(

@@ -39,8 +39,12 @@ export function covers(cursor: string, place: string): boolean {
 
 export class Place {
   private topic: string | undefined;
+  // Of which it is known here that it began. A place may be in a new epoch before that is told.
+  private epoch: string | undefined;
 
-  constructor(private current?: string) {}
+  constructor(private current?: string) {
+    this.epoch = this.at?.epoch;
+  }
 
   get cursor(): string | undefined {
     return this.current;
@@ -52,15 +56,20 @@ export class Place {
       case 'event':
         if (!this.moves(item.cursor)) return false;
         this.topic = item.line.topic;
+        this.epoch = this.at?.epoch;
         return true;
       case 'position':
-        return this.moves(item.cursor);
+        if (!this.moves(item.cursor)) return false;
+        this.epoch ??= this.at?.epoch;
+        return true;
       case 'gap':
         return !(this.at && item.topic === this.topic && item.end <= this.at.next);
       case 'epochChanged':
-        return this.at?.epoch !== item.now;
+        if (this.epoch === item.now) return false;
+        this.epoch = item.now;
+        return true;
       case 'cursorRefused':
-        this.current = undefined;
+        this.current = this.epoch = undefined;
         return true;
     }
   }

@@ -134,7 +134,8 @@ class SseLink implements Link {
       for (const event of events.push(decoder.decode(value, { stream: true }))) {
         if (!opened) {
           opened = true;
-          this.line({ opened: {}, cursor: event.id! });
+          this.line({ opened: {}, ...(event.id === undefined ? {} : { cursor: event.id }) });
+          if (event.data === '') continue;
         }
         if (event.data !== '' || event.name === '') await this.room(signal);
         if (signal.aborted) return;

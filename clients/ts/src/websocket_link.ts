@@ -115,9 +115,19 @@ class WebSocketLink implements Link {
     return this.events.asked({ route, body: data, signal });
   }
 
+  private take(text: string): void {
+    let line: Line;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      return this.close(lost(`the server sent what is no JSON: ${text.slice(0, 40)}`));
+    }
+    this.events.line(line);
+  }
+
   private sink(): Sink {
     return {
-      next: ({ data }) => this.events.line(JSON.parse(textOf(data)) as Line),
+      next: ({ data }) => this.take(textOf(data)),
       complete: () => this.close(lost('the server ended the stream')),
       error: (error) => this.close(error),
     };

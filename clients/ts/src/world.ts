@@ -69,6 +69,11 @@ export function realWorld(): World {
   };
 }
 
+// Node 18 has no global crypto; names need only differ.
+const randomByte = (): number => Math.floor(Math.random() * 256);
+
 /** 128 random bits as hexadecimal digits. (crypto.randomUUID is for secure pages only.) */
-export const randomName = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+export function randomName(): string {
+  const bytes = globalThis.crypto?.getRandomValues(new Uint8Array(16)) ?? Array.from({ length: 16 }, randomByte);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

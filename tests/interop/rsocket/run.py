@@ -14,14 +14,19 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TRANSPORTS = ["tcp", "websocket"]
+# The last is WebSocket too, of a page in headless Chromium.
+TRANSPORTS = ["tcp", "websocket", "chromium"]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 NPM = [("0.0.7", "js0.js"), ("0.0.27", "js0.js"), ("1.0.0-alpha.3", "js1.js")]
+# What the scripts need besides: a WebSocket for Node; a bundle, its Buffer, and who drives Chromium.
+HELPERS = {"ws": "8.18.3", "esbuild": "0.25.12", "buffer": "6.0.3", "playwright-core": "1.56.1"}
 MINUTES = 3
 
 INTRO = """# RSocket clients
 
 What other projects' clients do with Postroad's RSocket server: a run of `tests/interop/rsocket/run.py`, which is one of
-the tests. ✓: it works; –: the client cannot, for the reason below. TCP / WebSocket.
+the tests. ✓: it works; –: the client cannot, for the reason below. TCP / WebSocket / WebSocket in Chromium, where they
+differ; TCP and WebSocket by Node.
 
 """
 
@@ -63,11 +68,11 @@ def install(folder, version):
     """The folder with the npm client of this version, or None if it cannot be had."""
     target = os.path.join(folder, "npm-" + version)
     os.makedirs(target, exist_ok=True)
-    if os.path.isdir(os.path.join(target, "node_modules/rsocket-core")):
+    if all(os.path.isdir(os.path.join(target, "node_modules", name)) for name in ["rsocket-core", *HELPERS]):
         return target
     names = ["rsocket-core", "rsocket-tcp-client", "rsocket-websocket-client"]
     with open(os.path.join(target, "package.json"), "w", encoding="utf-8") as file:
-        json.dump({"private": True, "dependencies": {name: version for name in names} | {"ws": "8.18.0"}}, file)
+        json.dump({"private": True, "dependencies": {name: version for name in names} | HELPERS}, file)
     try:
         done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=target, capture_output=True, text=True)
     except FileNotFoundError:
@@ -88,6 +93,34 @@ def run(command, folder):
     return dict(lines)
 
 
+def node(name):
+    return ["node", os.path.join(HERE, "node", name)]
+
+
+def try_client(transport, version, script, target, server, served, postroad):
+    """{check: outcome} of one npm client: against the echo server, and as an application against Postroad."""
+    port = server.ports["tcp" if transport == "tcp" else "websocket"]
+    http = served.addresses["http"]
+    echo = [version, "tcp" if transport == "tcp" else "websocket", "127.0.0.1", port]
+    application = [version, f"ws://{http}/rsocket", postroad, served.addresses["grpc"], transport]
+    if transport == "tcp":
+        return run(node(script) + echo, target)
+    if transport == "websocket":
+        return run(node(script) + echo, target) | run(node("notifications.js") + application, target)
+    if not os.access(CHROMIUM, os.X_OK):
+        print(f"skipped in Chromium: there is no {CHROMIUM}")
+        return {}
+    page = node("chromium.js") + [script, f"http://127.0.0.1:{port}/"]
+    found = run(page + echo, target)
+    return found | run(node("chromium.js") + ["notifications.js", f"http://{http}/healthz"] + application, target)
+
+
+def outcomes(by_transport, check):
+    """Of one client in one check, for each transport that was run."""
+    return [by_transport[transport].get(check, "none applications of browsers have no TCP")
+            for transport in TRANSPORTS if transport in by_transport]
+
+
 def table(results):
     """Markdown of {client: {transport: {check: outcome}}}."""
     checks = list(next(iter(results.values()))["websocket"])
@@ -97,7 +130,7 @@ def table(results):
         cells = []
         for client, by_transport in results.items():
             marks = []
-            for outcome in (by_transport[transport].get(check, "none browsers have no TCP") for transport in TRANSPORTS):
+            for outcome in outcomes(by_transport, check):
                 word, _, why = outcome.partition(" ")
                 if word != "pass":
                     if why not in notes:
@@ -105,7 +138,7 @@ def table(results):
                     marks.append(f"{'–' if word == 'none' else '✗'} [{notes.index(why) + 1}]")
                 else:
                     marks.append("✓")
-            cells.append(marks[0] if marks[0] == marks[1] else " / ".join(marks))
+            cells.append(marks[0] if len(set(marks)) == 1 else " / ".join(marks))
         text += f"| {check} | " + " | ".join(cells) + " |\n"
     return text + "\n" + "".join(f"{number}. {note}\n" for number, note in enumerate(notes, 1))
 
@@ -118,14 +151,12 @@ def main():
         if target is None:
             continue
         server = Server(program)
+        served = Postroad(postroad)
         by_transport = results["npm rsocket-core " + version] = {}
         for transport in TRANSPORTS:
-            command = ["node", os.path.join(HERE, "node", script), version, transport, "127.0.0.1", server.ports[transport]]
-            by_transport[transport] = run(command, target)
-        served = Postroad(postroad)
-        command = ["node", os.path.join(HERE, "node/notifications.js"), version,
-                   f"ws://{served.addresses['http']}/rsocket", postroad, served.addresses["grpc"]]
-        by_transport["websocket"] |= run(command, target)
+            by_transport[transport] = try_client(transport, version, script, target, server, served, postroad)
+            if not by_transport[transport]:
+                del by_transport[transport]
         code = server.stop() or served.stop()
         if code != 0:
             by_transport["tcp"]["server"] = f"fail it ended with {code}"
@@ -136,7 +167,7 @@ def main():
         with open(sys.argv[4], "w", encoding="utf-8") as file:
             file.write(table(results))
     failed = [f"{client}, {transport}, {check}: {outcome}" for client, by_transport in results.items()
-              for transport, outcomes in by_transport.items() for check, outcome in outcomes.items()
+              for transport, checks in by_transport.items() for check, outcome in checks.items()
               if outcome.startswith("fail")]
     print("\n".join(failed))
     return 1 if failed else 0

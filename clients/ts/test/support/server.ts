@@ -1,6 +1,6 @@
 // `postroad serve` for tests: data of its own, free ports that it keeps over restarts. Ended by its process.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,10 +13,16 @@ export class Server {
 
   private constructor(private readonly flags: readonly string[]) {}
 
-  static async start(...flags: string[]): Promise<Server> {
+  /** `config` is a settings file's text. */
+  static async start(config = '', ...flags: string[]): Promise<Server> {
     const server = new Server(flags);
+    writeFileSync(server.config, config);
     await server.start();
     return server;
+  }
+
+  private get config(): string {
+    return join(this.data, 'postroad.toml');
   }
 
   get address(): string {
@@ -31,7 +37,7 @@ export class Server {
     const ports = join(this.data, 'ports');
     rmSync(ports, { force: true });
     const listen = Object.entries(this.addresses).flatMap(([protocol, address]) => [`--listen.${protocol}`, address]);
-    this.process = spawn(program, ['serve', '--data', this.data, '--log.level', 'warn', ...listen, ...this.flags],
+    this.process = spawn(program, ['serve', '--config', this.config, '--data', this.data, '--log.level', 'warn', ...listen, ...this.flags],
       { stdio: ['ignore', 'ignore', 'inherit'] });
     await until(() => existsSync(ports) || this.process!.exitCode !== null, 'the server starts');
     const lines = readFileSync(ports, 'utf8').trim().split('\n');
@@ -52,8 +58,11 @@ export class Server {
     rmSync(this.data, { recursive: true, force: true });
   }
 
-  async fetch(path: string, init?: RequestInit): Promise<any> {
-    const answer = await fetch(this.url + path, init);
+  /** The HTTP API; a body is JSON. */
+  async fetch(path: string, method = 'GET', body?: unknown): Promise<any> {
+    const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
+    const answer = await fetch(this.url + path, { method, ...json });
+    if (answer.status === 204) return undefined;
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   }
@@ -61,9 +70,7 @@ export class Server {
   /** Posts JSON payloads to a user. */
   post(user: string, ...payloads: unknown[]): Promise<any> {
     const events = payloads.map((payload) => ({ topic: `user/${user}`, payload }));
-    return this.fetch('/v1/events', {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ events }),
-    });
+    return this.fetch('/v1/events', 'POST', { events });
   }
 }
 

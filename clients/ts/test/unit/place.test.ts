@@ -43,6 +43,13 @@ test('a new epoch begins anew, and is told once', () => {
   assert.equal(place.admit(event(1, 'ffffffffffffffff')), false);
 });
 
+test('a place in a new epoch that comes before the news of it does not keep that back', () => {
+  const place = new Place(cursorAt(50));
+  assert.equal(place.admit({ kind: 'position', cursor: cursorAt(0, 'ffffffffffffffff') }), true);
+  assert.equal(place.admit({ kind: 'epochChanged', before: '0123456789abcdef', now: 'ffffffffffffffff' }), true);
+  assert.equal(place.admit(event(1, 'ffffffffffffffff')), true);
+});
+
 test('a gap is told unless all behind it is here', () => {
   const place = new Place(cursorAt(5));
   assert.equal(place.admit(event(6)), true);

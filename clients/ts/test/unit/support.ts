@@ -50,11 +50,9 @@ export function testWorld(clock: Clock, more: Partial<World> = {}): World {
   };
 }
 
-const source = process.env['POSTROAD_SOURCE'] ?? '../..';
-
 /** The bytes of the ```hex blocks of a page of docs/formats, by name: those that the server's tests read too. */
 export function goldenBytes(page: string): Map<string, Uint8Array> {
-  const text = readFileSync(`${source}/docs/formats/${page}`, 'utf8');
+  const text = readFileSync(`../../docs/formats/${page}`, 'utf8');
   const blocks = new Map<string, Uint8Array>();
   for (const [, name, body] of text.matchAll(/```hex (\S+)\n([^]*?)```/g)) {
     const digits = body!.replace(/#.*$/gm, '').replace(/\s/g, '');

@@ -1,5 +1,5 @@
-// Tabs that share a connection: who leads, and that each has every event once. The channel is Node's own;
-// the locks are played here as browsers give them.
+// Tabs that share a connection: who leads, and that each has every event once. Locks and channels are
+// played here as browsers have them; test/browser has Chromium's.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { textOf, utf8 } from '../../src/bytes.js';
@@ -31,13 +31,32 @@ class Locks {
   }
 }
 
-let rooms = 0;
+// Copies what is posted to all others, in order, a turn later.
+class Channels {
+  private readonly all = new Set<{ onmessage?: (event: { data: unknown }) => void }>();
+
+  readonly Channel = ((channels: Channels) => class {
+    onmessage?: (event: { data: unknown }) => void;
+
+    constructor() {
+      channels.all.add(this);
+    }
+    postMessage(word: unknown): void {
+      const copy = structuredClone(word);
+      const others = [...channels.all].filter((one) => one !== this);
+      setImmediate(() => others.forEach((one) => channels.all.has(one) && one.onmessage?.({ data: copy })));
+    }
+    close(): void {
+      channels.all.delete(this);
+    }
+  })(this);
+}
 
 class Browser {
   readonly clock = new ManualClock();
   readonly server = new FakeServer();
   readonly locks = new Locks();
-  readonly key = `tabs-test-${++rooms}`;
+  readonly channels = new Channels();
   stored: string | undefined;
   readonly tabs: Tab[] = [];
 
@@ -49,8 +68,7 @@ class Browser {
 
   /** All words between the tabs have arrived. */
   async quiet(): Promise<void> {
-    for (let i = 0; i < 20; i++) await new Promise((done) => setTimeout(done, 2));
-    await settled();
+    for (let turn = 0; turn < 20; turn++) await settled();
   }
 
   closeAll(): void {
@@ -66,9 +84,9 @@ class Tab {
   held = 0;
 
   constructor(browser: Browser, { window = 100, hold = false, asked }: { window?: number; hold?: boolean; asked?: Tab['asked'] }) {
-    const world = testWorld(browser.clock, { locks: browser.locks as any, BroadcastChannel: BroadcastChannel as any });
+    const world = testWorld(browser.clock, { locks: browser.locks as any, BroadcastChannel: browser.channels.Channel as any });
     this.asked = asked;
-    const make = sharedConnection(browser.key, {
+    const make = sharedConnection('key', {
       link: {
         url: 'http://server', path: '/rsocket', user: 'u', route: 'r', topic: undefined, keepAliveMs: 1000,
         lifetimeMs: 3000, probeMs: 500, world,

@@ -1,9 +1,10 @@
 // The npm clients 0.0.x: node js0.js <version> <transport> <host> <port>, in a folder whose
 // node_modules has them. Prints a line "<check>: pass", "…: fail <why>" or "…: none <why>" (the client
 // cannot) for each check.
-const [version, transport, host, port] = process.argv.slice(2);
-const path = require('path');
-const load = (name) => require(path.join(process.cwd(), 'node_modules', name));
+const runner = require('./runner.js');
+
+const [version, transport, host, port] = runner.args;
+const { load } = runner;
 const {
   RSocketClient, BufferEncoders, RSocketResumableTransport, Leases, Lease,
 } = load('rsocket-core');
@@ -156,7 +157,7 @@ const checks = {
     const socket = await connect({ transport: own });
     const seen = collect(socket.requestStream({ data: Buffer.from('100') }), 5);
     check(await until(() => seen.items.length === 5), 'the first did not come');
-    if (transport === 'tcp') own._currentConnection._socket.destroy(); else lastSocket.terminate();
+    if (transport === 'tcp') own._currentConnection._socket.destroy(); else runner.cut(lastSocket);
     await sleep(100);
     if (own._status.kind !== 'CONNECTED') own.connect();
     check(await until(() => own._status.kind === 'CONNECTED'), `status ${own._status.kind}`);
@@ -209,8 +210,8 @@ const checks = {
     } catch (error) {
       outcome = `fail ${error.message.replace(/\n/g, ' ')}`;
     }
-    console.log(`${name}: ${outcome}`);
+    runner.print(`${name}: ${outcome}`);
   }
-  process.exit(0);
+  runner.exit();
 })();
 process.on('uncaughtException', (error) => console.error(`uncaught: ${error.message}`));

@@ -1,12 +1,12 @@
 // The npm client 1.0.0-alpha.3: node js1.js <version> <transport> <host> <port>; see js0.js.
-const [version, transport, host, port] = process.argv.slice(2);
-const path = require('path');
-const load = (name) => require(path.join(process.cwd(), 'node_modules', name));
+const runner = require('./runner.js');
+
+const [version, transport, host, port] = runner.args;
+const { load } = runner;
 const { RSocketConnector } = load('rsocket-core');
 const { TcpClientTransport } = load('rsocket-tcp-client');
 const { WebsocketClientTransport } = load('rsocket-websocket-client');
 const WebSocket = load('ws');
-const net = require('net');
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const text = (payload) => payload && payload.data && payload.data.toString();
@@ -16,14 +16,14 @@ function rawTransport() {
   if (transport === 'tcp') {
     return new TcpClientTransport({
       connectionOptions: { host, port: Number(port) },
-      socketCreator: (options) => (lastSocket = net.connect(options)),
+      socketCreator: (options) => (lastSocket = require('net').connect(options)),
     });
   }
   return new WebsocketClientTransport({
     url: `ws://${host}:${port}/rsocket`, wsCreator: (url) => (lastSocket = new WebSocket(url)),
   });
 }
-const cut = () => (transport === 'tcp' ? lastSocket.destroy() : lastSocket.terminate());
+const cut = () => (transport === 'tcp' ? lastSocket.destroy() : runner.cut(lastSocket));
 
 const connect = ({ setup = {}, ...rest } = {}) => new RSocketConnector({
   setup: { keepAlive: 60000, lifetime: 180000, ...setup }, transport: rawTransport(), ...rest,
@@ -200,8 +200,8 @@ const checks = {
     } catch (error) {
       outcome = `fail ${String(error && error.message).replace(/\n/g, ' ')}`;
     }
-    console.log(`${name}: ${outcome}`);
+    runner.print(`${name}: ${outcome}`);
   }
-  process.exit(0);
+  runner.exit();
 })();
 process.on('uncaughtException', (error) => console.error(`uncaught: ${error.message}`));

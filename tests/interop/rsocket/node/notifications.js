@@ -1,9 +1,9 @@
 // A Spring-style application's client against `postroad serve`: node notifications.js <version>
-// <url> <program> <grpc address>; see js0.js for what it prints.
-const [version, url, program, server] = process.argv.slice(2);
-const path = require('path');
-const { execFileSync } = require('child_process');
-const load = (name) => require(path.join(process.cwd(), 'node_modules', name));
+// <url> <program> <grpc address> <name of this run>; see js0.js for what it prints.
+const runner = require('./runner.js');
+
+const [version, url, program, server, run] = runner.args;
+const { load } = runner;
 const core = load('rsocket-core');
 const websocket = load('rsocket-websocket-client');
 global.WebSocket = load('ws');
@@ -12,7 +12,7 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const modern = version.startsWith('1.');
 const ROUTING = 'message/x.rsocket.routing.v0';
 const COMPOSITE = 'message/x.rsocket.composite-metadata.v0';
-const post = (user, text) => execFileSync(program, ['post', '--server', server, `user/${user}`, text]);
+const post = (user, text) => runner.post(program, server, `user/${user}`, text);
 
 function metadataOf(mime, route, prefixed = true) {
   const tag = prefixed ? Buffer.concat([Buffer.from([route.length]), Buffer.from(route)]) : Buffer.from(route);
@@ -56,7 +56,7 @@ const until = async (condition, ms = 5000) => {
 };
 function check(holds, what) { if (!holds) throw new Error(what); }
 const text = (seen) => seen.items.map((payload) => payload.data.toString()).join();
-const userOf = (name) => `${name}-${version}`;
+const userOf = (name) => `${name}-${version}-${run}`;
 
 const checks = {
   async 'live notifications'() {
@@ -110,8 +110,8 @@ const checks = {
     } catch (error) {
       outcome = `fail ${String(error && error.message).replace(/\n/g, ' ')}`;
     }
-    console.log(`${name}: ${outcome}`);
+    runner.print(`${name}: ${outcome}`);
   }
-  process.exit(0);
+  runner.exit();
 })();
 process.on('uncaughtException', (error) => console.error(`uncaught: ${error.message}`));

@@ -1,0 +1,88 @@
+// Servers that restart and networks that fail, seen from Chromium.
+import { test } from 'node:test';
+import { Proxy } from '../support/proxy.js';
+import { assert, Fixture, until } from './support.js';
+
+const t = new Fixture();
+
+test('a server that is killed and started again: both tabs have what was posted, once', async () => {
+  const [context, user] = [await t.context(), t.user()];
+  const tabs = [await t.tab(context, { user }), await t.tab(context, { user })];
+  for (const tab of tabs) await tab.connected();
+  await t.server.post(user, 1);
+  for (const tab of tabs) await tab.has(1);
+  await t.server.kill();
+  for (const tab of tabs) await tab.is('disconnected', ({ state }) => state !== 'Connected');
+  await t.server.start();
+  await t.server.post(user, 2);
+  for (const tab of tabs) await tab.has(1, 2);
+  for (const tab of tabs) await tab.connected();
+});
+
+test('a network that is cut, or swallows everything, is noticed, and nothing is lost', async () => {
+  const proxy = await Proxy.start(t.server.address);
+  const [context, user] = [await t.context(), t.user()];
+  const tab = await t.tab(context, { user, url: proxy.url, keepAliveMs: 500, lifetimeMs: 1500 });
+  await tab.connected();
+  proxy.unreachable = true;
+  proxy.cut();
+  await tab.is('disconnected', ({ states }) => states.some((state) => state.startsWith('Disconnected')));
+  await t.server.post(user, 1);
+  proxy.heal();
+  await tab.has(1);
+  proxy.stall();
+  await t.server.post(user, 2);
+  await tab.is('disconnected again', ({ states }) => states.filter((state) => state.startsWith('Disconnected')).length > 1);
+  proxy.heal();
+  await tab.has(1, 2);
+  await tab.page.close();
+  await proxy.stop();
+});
+
+test('offline is noticed within the probe, though the keepalive is slow; online connects at once, though the wait is long', async () => {
+  const proxy = await Proxy.start(t.server.address);
+  const [context, user] = [await t.context(), t.user()];
+  const tab = await t.tab(context, {
+    user, url: proxy.url, keepAliveMs: 600_000, lifetimeMs: 1_200_000, probeMs: 200, backoff: { base: 600_000, max: 600_000 },
+  });
+  await tab.connected();
+  proxy.stall();
+  await context.setOffline(true);
+  await tab.is('disconnected', ({ state }) => state === 'Disconnected');
+  await t.server.post(user, 1);
+  proxy.heal();
+  await context.setOffline(false);
+  await tab.has(1);
+  await tab.page.close();
+  await proxy.stop();
+});
+
+test('where WebSocket is blocked, server-sent events serve; and WebSocket once it is not', async () => {
+  const proxy = await Proxy.start(t.server.address);
+  proxy.refusesUpgrades = true;
+  const [context, user] = [await t.context(), t.user()];
+  const tab = await t.tab(context, { user, url: proxy.url, upgradeMs: 300 });
+  assert.equal((await tab.connected()).transport, 'sse');
+  await t.server.post(user, 1);
+  await tab.has(1);
+  proxy.refusesUpgrades = false;
+  await tab.is('on WebSocket', ({ transport }) => transport === 'websocket');
+  await t.server.post(user, 2);
+  await tab.has(1, 2);
+  await tab.page.close();
+  await proxy.stop();
+});
+
+test('a page that is left and returned to by the browser\'s back button goes on', async () => {
+  const [context, user] = [await t.context(), t.user()];
+  const tab = await t.tab(context, { user });
+  await tab.connected();
+  await t.server.post(user, 1);
+  await tab.has(1);
+  // As the browser tells a page that it keeps.
+  await tab.page.evaluate(() => globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await until(async () => (await t.server.fetch(`/v1/presence?user=${user}`)).connections.length === 0, 'it is gone');
+  await t.server.post(user, 2);
+  await tab.page.evaluate(() => globalThis.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await tab.has(1, 2);
+});

@@ -9,10 +9,16 @@ import type { Line } from './item.js';
 import { startOf } from './websocket_link.js';
 import type { Timer } from './world.js';
 
-async function problemOf(answer: Response): Promise<PostroadError> {
-  const problem: any = await answer.json().catch(() => undefined);
-  if (!problem?.reason) return lost(`HTTP status ${answer.status}`);
-  return new PostroadError(problem.reason, `${problem.reason}: ${problem.detail}`, true);
+interface Problem {
+  readonly reason: string;
+  readonly detail: string;
+}
+
+const refusal = ({ reason, detail }: Problem): PostroadError => new PostroadError(reason, `${reason}: ${detail}`, true);
+
+async function refusalOf(answer: Response): Promise<PostroadError> {
+  const problem = await answer.json().catch(() => undefined);
+  return problem?.reason ? refusal(problem) : lost(`HTTP status ${answer.status}`);
 }
 
 class SseLink implements Link {
@@ -52,12 +58,18 @@ class SseLink implements Link {
         const user = JSON.parse(body || '{}').user ?? this.options.user ?? '';
         return this.request(`/v1/presence?user=${encodeURIComponent(user)}`, { signal });
       }
-      case 'postroad.ack': {
-        const acks = `{"connection":${JSON.stringify(this.connection)},"acks":[${body}]}`;
-        return this.request('/v1/acks', { method: 'POST', body: acks, signal });
-      }
+      case 'postroad.ack':
+        return this.ack(body, signal);
     }
     throw new PostroadError('NO_ROUTE', `NO_ROUTE: "${route}" cannot be called without WebSocket`);
+  }
+
+  private async ack(body: string, signal: AbortSignal): Promise<string> {
+    const acks = `{"connection":${JSON.stringify(this.connection)},"acks":[${body}]}`;
+    const answer = await this.request('/v1/acks', { method: 'POST', body: acks, signal });
+    const [failure] = JSON.parse(answer).failures ?? [];
+    if (failure) throw refusal(failure.error);
+    return '';
   }
 
   tell(route: string, body: string): void {
@@ -95,7 +107,7 @@ class SseLink implements Link {
     if (token !== undefined) headers.set('Authorization', `Bearer ${token}`);
     if (init.body && !headers.has('Content-Type')) headers.set('Content-Type', 'application/json');
     const answer = await world.fetch(new URL(path, url), { ...init, headers, cache: 'no-store' });
-    if (!answer.ok) throw await problemOf(answer);
+    if (!answer.ok) throw await refusalOf(answer);
     return answer;
   }
 
@@ -160,7 +172,7 @@ class SseLink implements Link {
     if (name === 'opened') this.connection = value.connection;
     else if (name === 'question') void this.answer(value);
     else if (name === 'cancel') this.questions.get(value.question)?.abort();
-    else if (name === 'end') this.close(new PostroadError(value.reason, `${value.reason}: ${value.detail}`, true));
+    else if (name === 'end') this.close(refusal(value));
     else this.line(name === '' || name === 'message' ? { ...value, ...cursor } : { [name]: value, ...cursor });
   }
 

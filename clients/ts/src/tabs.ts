@@ -175,7 +175,8 @@ class Tab implements Source {
       item: (item) => this.spread(item),
       status: (status) => {
         this.events.status(status);
-        this.announce(status);
+        // That this tab leaves is no end to the others.
+        if (!this.leaving.signal.aborted) this.announce(status);
       },
       asked: (question) => this.askAll(question),
     });

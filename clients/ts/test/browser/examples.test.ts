@@ -26,8 +26,8 @@ test('notifications.html', async () => {
   await page.getByText('Connected by websocket').waitFor();
   const receipt = t.server.fetch('/v1/events?topic=user/u-8&wait_for=acked&timeout=20s', 'POST', { payload: { text: 'from a service' } });
   await page.getByRole('listitem').filter({ hasText: 'from a service' }).getByRole('button').click();
-  const [result] = (await receipt).results;
-  assert.deepEqual(result.receipt.connections.map((one: any) => [one.state, one.reply]), [['replied', { clicked: 'OK' }]]);
+  const [result] = (await receipt).receipts;
+  assert.deepEqual(result.connections.map((one: any) => [one.state, one.reply]), [['replied', { clicked: 'OK' }]]);
   const question = t.server.fetch('/v1/questions?user=u-8&timeout=20s', 'POST', { text: 'Pay 5?' });
   await page.getByRole('listitem').filter({ hasText: 'Pay 5?' }).getByText('Yes').click();
   assert.deepEqual((await question).answers.map((one: any) => one.answer), [{ text: 'Yes' }]);

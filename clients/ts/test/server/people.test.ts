@@ -23,8 +23,8 @@ for (const transport of ['websocket', 'sse'] as const) {
       },
     });
     const states = async (payload: string): Promise<any> => {
-      const { results } = await receipt(watcher.user, payload);
-      const [{ state, reply, reason }] = results[0].receipt.connections;
+      const { receipts } = await receipt(watcher.user, payload);
+      const [{ state, reply, reason }] = receipts[0].connections;
       return { state, reply, reason };
     };
     assert.deepEqual(await states('plain'), { state: 'acked', reply: undefined, reason: undefined });

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export const program = process.env['POSTROAD_SERVER'] ?? '';
+const program = process.env['POSTROAD_SERVER'] ?? 'postroad';
 
 export class Server {
   private readonly data = mkdtempSync(join(tmpdir(), 'postroad-ts-'));

@@ -158,6 +158,7 @@ test('a leader that goes is replaced at once; nothing is lost or repeated', () =
   assert.deepEqual(b.offsets, [0, 1, 2, 3]);
   assert.deepEqual(c.offsets, [0, 1, 2, 3]);
   assert.equal(c.states.at(-1), 'Connected');
+  assert.ok(![...b.states, ...c.states].some((state) => state.startsWith('Closed')));
 }));
 
 test('the first leader goes on from what was kept', () => withBrowser(async (browser) => {

@@ -5,6 +5,8 @@
 //
 //   journal_bench [events, default 2000000] [payload bytes, default 200: 256 B records]
 //   journal_bench open [events, default 10000000]     only how soon it is ready
+//   journal_bench topics [events, default 400000]     only many topics of one event each, beside
+//   one
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,9 +45,13 @@ struct Options {
   unsigned window = 8;  // batches in flight, each thread
 };
 
+// Where the events go.
+enum class Topics { kOne, kOneAThread, kOneAnEvent };
+
 struct Figures {
   double per_second = 0;
   double group_events = 0;
+  double commit_cpu = 0;  // of the committing thread, in seconds an event
 };
 
 double Seconds(std::chrono::steady_clock::time_point since) {
@@ -75,10 +82,11 @@ std::unique_ptr<store::Store> OpenStore(const std::string& path) {
   return std::move(*store);
 }
 
-journal::Chunk MakeChunk(const std::string& topic, const Options& options, bool with_ids) {
+journal::Chunk MakeChunk(const std::string& topic, const Options& options, bool with_ids,
+                         uint32_t events) {
   journal::Chunk chunk{.topic = topic};
   const std::string payload(options.payload, 'x');
-  for (uint32_t i = 0; i < kBatch; ++i) {
+  for (uint32_t i = 0; i < events; ++i) {
     const Event event{.id = NewUuidV7(SystemClock().Now()), .payload = payload};
     AppendToBody(ViewOf(event), chunk.body);
     if (with_ids) chunk.fingerprints.push_back(EventFingerprint(topic, event.id));
@@ -87,11 +95,25 @@ journal::Chunk MakeChunk(const std::string& topic, const Options& options, bool 
   return chunk;
 }
 
+// What the committing thread used of the processor so far. Unlike the time that passes, it changes
+// little with what else runs on the machine.
+double CommitCpuSeconds() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    if (name != "commit") continue;
+    double nanoseconds = 0;
+    std::ifstream(task.path() / "schedstat") >> nanoseconds;
+    return nanoseconds / 1e9;
+  }
+  return 0;
+}
+
 // One thread, `group` events a commit in runs of at most 64 KiB.
 Figures RunBare(const Options& options, const char* root, uint64_t group) {
   const Folder folder(root);
   const auto store = OpenStore(folder.path());
-  const journal::Chunk chunk = MakeChunk("bench", options, false);
+  const journal::Chunk chunk = MakeChunk("bench", options, false, kBatch);
   const uint64_t per_run = store::kMaxRunBytes / chunk.body.size();
   std::string body;
   for (uint64_t i = 0; i < per_run; ++i) body += chunk.body;
@@ -111,20 +133,24 @@ Figures RunBare(const Options& options, const char* root, uint64_t group) {
 // Several threads, each with some batches in flight.
 class Poster {
  public:
-  Poster(journal::Journal& journal, const Options& options, std::string topic, bool with_ids)
-      : journal_(journal), options_(options), topic_(std::move(topic)), with_ids_(with_ids) {
+  Poster(journal::Journal& journal, const Options& options, std::string topic, bool with_ids,
+         bool spread = false)
+      : journal_(journal), options_(options) {
     for (uint64_t i = 0; i < options.events / options.threads / kBatch; ++i) {
-      batches_.push_back(MakeChunk(topic_, options_, with_ids_));
+      journal::Batch& batch = batches_.emplace_back();
+      for (uint32_t j = 0; spread && j < kBatch; ++j) {
+        const std::string name = topic + "/" + std::to_string(i * kBatch + j);
+        batch.chunks.push_back(MakeChunk(name, options, with_ids, 1));
+      }
+      if (!spread) batch.chunks.push_back(MakeChunk(topic, options, with_ids, kBatch));
     }
   }
   void Run() {
-    for (journal::Chunk& chunk : batches_) {
+    for (journal::Batch& batch : batches_) {
       std::unique_lock lock(mutex_);
       room_.wait(lock, [&] { return in_flight_ < options_.window; });
       ++in_flight_;
       lock.unlock();
-      journal::Batch batch;
-      batch.chunks.push_back(std::move(chunk));
       journal_.Post(std::move(batch), [this](Result<journal::BatchResult> result) {
         if (!result) std::exit(1);
         std::lock_guard guard(mutex_);
@@ -139,15 +165,13 @@ class Poster {
  private:
   journal::Journal& journal_;
   const Options& options_;
-  const std::string topic_;
-  const bool with_ids_;
-  std::vector<journal::Chunk> batches_;
+  std::vector<journal::Batch> batches_;
   std::mutex mutex_;
   std::condition_variable room_;
   unsigned in_flight_ = 0;
 };
 
-Figures RunJournal(const Options& options, const char* root, bool with_ids, bool one_topic) {
+Figures RunJournal(const Options& options, const char* root, bool with_ids, Topics topics) {
   const Folder folder(root);
   const auto store = OpenStore(folder.path());
   Metrics metrics;
@@ -157,18 +181,31 @@ Figures RunJournal(const Options& options, const char* root, bool with_ids, bool
   std::vector<std::unique_ptr<Poster>> posters;
   for (unsigned i = 0; i < options.threads; ++i) {
     posters.push_back(std::make_unique<Poster>(
-        **journal, options, one_topic ? "bench" : "bench/" + std::to_string(i), with_ids));
+        **journal, options, topics == Topics::kOne ? "bench" : "bench/" + std::to_string(i),
+        with_ids, topics == Topics::kOneAnEvent));
   }
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   for (auto& poster : posters) threads.emplace_back([&] { poster->Run(); });
   for (std::thread& thread : threads) thread.join();
-  const double seconds = Seconds(begin);
+  const double seconds = Seconds(begin), cpu = CommitCpuSeconds();
   posters.clear();
   const auto events = static_cast<double>((*journal)->feed_end().value());
   const double commits =
       metrics.GetCounter("postroad_journal_commits_total", "Group commits.").Value();
-  return {events / seconds, events / commits};
+  return {events / seconds, events / commits, cpu / events};
+}
+
+// Many topics of one event each, beside as many events of one topic.
+void RunTopics(const Options& options, const char* root) {
+  const Figures one = RunJournal(options, root, true, Topics::kOne);
+  const Figures many = RunJournal(options, root, true, Topics::kOneAnEvent);
+  std::printf("%-30s %9.0f/s in groups of %5.0f, committing thread %5.2f µs an event\n",
+              "journal, one topic", one.per_second, one.group_events, one.commit_cpu * 1e6);
+  std::printf("%-30s %9.0f/s in groups of %5.0f, committing thread %5.2f µs an event; %.2f\n",
+              "journal, a topic an event", many.per_second, many.group_events,
+              many.commit_cpu * 1e6, many.per_second / one.per_second);
+  std::fflush(stdout);
 }
 
 // Posts to a store in `path`, and kills this process.
@@ -225,6 +262,11 @@ int main(int argc, char** argv) {
     RunOpen(options, root);
     return 0;
   }
+  if (argc > 1 && std::string(argv[1]) == "topics") {
+    options.events = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 400'000;
+    RunTopics(options, root);
+    return 0;
+  }
   if (argc > 1) options.events = std::strtoull(argv[1], nullptr, 10);
   if (argc > 2) options.payload = std::strtoull(argv[2], nullptr, 10);
   if (argc > 3) FillAndDie(options, argv[3]);
@@ -233,18 +275,21 @@ int main(int argc, char** argv) {
               options.threads, options.window);
   struct Case {
     const char* name;
-    bool with_ids, one_topic;
+    bool with_ids;
+    Topics topics;
   };
-  for (const Case& c : {Case{"journal, one topic", false, true},
-                        Case{"journal, one topic, ids recognised", true, true},
-                        Case{"journal, a topic a thread, ids recognised", true, false}}) {
-    const Figures posted = RunJournal(options, root, c.with_ids, c.one_topic);
+  for (const Case& c :
+       {Case{"journal, one topic", false, Topics::kOne},
+        Case{"journal, one topic, ids recognised", true, Topics::kOne},
+        Case{"journal, a topic a thread, ids recognised", true, Topics::kOneAThread}}) {
+    const Figures posted = RunJournal(options, root, c.with_ids, c.topics);
     const Figures bare = RunBare(options, root, static_cast<uint64_t>(posted.group_events));
     std::printf("%-44s %9.0f/s in groups of %5.0f; bare store %9.0f/s in groups of %5.0f; %.2f\n",
                 c.name, posted.per_second, posted.group_events, bare.per_second, bare.group_events,
                 posted.per_second / bare.per_second);
     std::fflush(stdout);
   }
+  RunTopics(options, root);
   RunOpen(options, root);
   return 0;
 }

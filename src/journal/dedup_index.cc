@@ -180,6 +180,7 @@ void DedupIndex::Place(uint32_t ticket, uint32_t count, FeedPosition position) {
 
 std::optional<store::Mutation> DedupIndex::TakeMutation() {
   std::string value;
+  value.reserve(claims_.size() * 12);
   for (size_t i = 0; i < claims_.size();) {
     if (claims_[i].fingerprint == 0) {
       ++i;

@@ -4,6 +4,11 @@
 
 namespace postroad::journal {
 
+void GroupBuilder::Expect(size_t chunks) {
+  runs_.reserve(chunks);
+  open_ = NameIndex(chunks);
+}
+
 size_t GroupBuilder::NewRun(std::string_view topic, uint32_t count, std::string body) {
   auto run = std::make_shared<store::Run>();
   run->count = count;

@@ -27,6 +27,8 @@ struct ChunkPlace {
 // For one group; not thread-safe.
 class GroupBuilder {
  public:
+  // Makes room for so many chunks. Before the first.
+  void Expect(size_t chunks);
   // `topic` must outlive the builder. INTERNAL if a body that has to be split is malformed.
   Result<ChunkPlace> Add(std::string_view topic, uint32_t count, std::string body);
 

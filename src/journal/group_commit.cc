@@ -47,10 +47,14 @@ void LeaveOut(Chunk& chunk, std::span<const uint32_t> indexes) {
 Status GroupCommit::Plan(std::span<Posted> posts, FeedPosition base, Timestamp stored_at) {
   base_ = base;
   stored_at_ = stored_at;
-  size_t fingerprints = 0;
+  size_t fingerprints = 0, chunks = 0;
   for (const Posted& posted : posts) {
+    chunks += posted.batch.chunks.size();
     for (const Chunk& chunk : posted.batch.chunks) fingerprints += chunk.fingerprints.size();
   }
+  chunks_.reserve(chunks);
+  ticketed_.reserve(chunks);
+  builder_.Expect(chunks);
   POSTROAD_TRY(dedup_.BeginGroup(fingerprints, base, stored_at));
   batches_.reserve(posts.size());
   for (Posted& posted : posts) {

@@ -1,6 +1,8 @@
 // Appends: many topics' runs, the feed's entry and table mutations as one write.
 #include <algorithm>
+#include <array>
 
+#include "core/bytes.h"
 #include "core/name_index.h"
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/store_keys.h"
@@ -28,7 +30,9 @@ class AppendPlan {
   };
 
   Topic& Find(std::string_view name);
-  TopicState Create(std::string_view name);
+  // Finds those of `unknown` (in topics_) in the store, or creates them.
+  Status LoadOrCreate(std::vector<uint32_t> unknown);
+  TopicState Create();
   void PutCreated();
 
   RocksStore& store_;
@@ -42,8 +46,8 @@ class AppendPlan {
   // The group's topics, which view RunToAppend::topic; never more than it has runs, so that they
   // stay where they are.
   std::vector<Topic> topics_;
-  NameIndex names_;  // of topics_
-  std::vector<std::pair<std::string_view, TopicValue>> created_;
+  NameIndex names_;                // of topics_
+  std::vector<uint32_t> created_;  // in topics_, by name
   Topic* last_topic_ = nullptr;
   std::string key_, header_;  // of the run at hand
 };
@@ -53,6 +57,34 @@ namespace {
 Timestamp GroupTime(std::span<const RunToAppend> runs, Timestamp not_before) {
   for (const RunToAppend& run : runs) not_before = std::max(not_before, run.stored_at);
   return not_before;
+}
+
+// The places of the names in the order of their bytes. Few are compared further than eight bytes
+// behind what all begin with.
+std::vector<uint32_t> OrderOfNames(std::span<const std::string_view> names) {
+  size_t common = names.front().size();
+  for (const std::string_view name : names) {
+    const auto end = std::ranges::mismatch(name, names.front().substr(0, common)).in1;
+    common = static_cast<size_t>(end - name.begin());
+  }
+  struct Key {
+    uint64_t begin;
+    uint32_t at;
+  };
+  std::vector<Key> keys;
+  keys.reserve(names.size());
+  for (uint32_t at = 0; at < names.size(); ++at) {
+    std::array<char, 8> begin{};
+    names[at].copy(begin.data(), begin.size(), common);
+    keys.push_back({GetBig64(begin.data()), at});
+  }
+  std::ranges::sort(keys, [&](const Key& a, const Key& b) {
+    return a.begin != b.begin ? a.begin < b.begin : names[a.at] < names[b.at];
+  });
+  std::vector<uint32_t> order;
+  order.reserve(keys.size());
+  for (const Key& key : keys) order.push_back(key.at);
+  return order;
 }
 
 size_t BatchBytes(const AppendGroup& group) {
@@ -82,6 +114,9 @@ AppendPlan::AppendPlan(RocksStore& store, const AppendGroup& group)
       next_position_(first_position_),
       next_topic_(store.next_topic_),
       names_(group.runs.size()) {
+  size_t feed_bytes = 0;
+  for (const RunToAppend& run : group.runs) feed_bytes += run.topic.size() + 16;
+  feed_.Reserve(feed_bytes);
   placements_.reserve(group.runs.size());
   topics_.reserve(group.runs.size());
 }
@@ -111,28 +146,41 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
 }
 
 Status AppendPlan::FindTopics(std::span<const RunToAppend> runs) {
-  std::vector<std::string_view> unknown;
-  std::vector<uint32_t> unknown_at;  // in topics_
+  std::vector<uint32_t> unknown;  // in topics_
   for (const RunToAppend& run : runs) {
     POSTROAD_TRY(CheckRun(run));
     if (!topics_.empty() && topics_.back().name == run.topic) continue;
     if (!names_.Add(run.topic, static_cast<uint32_t>(topics_.size())).added) continue;
     const auto state = store_.cache_.Find(run.topic);
+    if (!state) unknown.push_back(static_cast<uint32_t>(topics_.size()));
     topics_.push_back({run.topic, state.value_or(TopicState())});
-    if (state) continue;
-    unknown.push_back(run.topic);
-    unknown_at.push_back(static_cast<uint32_t>(topics_.size() - 1));
   }
-  POSTROAD_ASSIGN(const auto stored, store_.LoadTopics(unknown));
+  return unknown.empty() ? Status() : LoadOrCreate(std::move(unknown));
+}
+
+// By name, which is how RocksDB looks up many at once, and inserts them for the least.
+Status AppendPlan::LoadOrCreate(std::vector<uint32_t> unknown) {
+  std::vector<std::string_view> names;
+  names.reserve(unknown.size());
+  for (const uint32_t at : unknown) names.push_back(topics_[at].name);
+  const std::vector<uint32_t> order = OrderOfNames(names);
+  std::vector<std::string_view> sorted;
+  sorted.reserve(names.size());
+  for (const uint32_t i : order) sorted.push_back(names[i]);
+  POSTROAD_ASSIGN(const auto stored, store_.LoadTopics(sorted));
   std::optional<TopicRuns> stored_runs;
-  for (size_t i = 0; i < unknown.size(); ++i) {
-    TopicState& state = topics_[unknown_at[i]].state;
-    if (stored[i]) {
-      if (!stored_runs) stored_runs.emplace(*store_.engine_);
-      POSTROAD_ASSIGN(state, store_.LoadState(*stored[i], *stored_runs));
-    } else {
-      state = Create(unknown[i]);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const uint32_t at = unknown[order[i]];
+    if (!stored[i]) {
+      created_.push_back(at);
+      continue;
     }
+    if (!stored_runs) stored_runs.emplace(*store_.engine_);
+    POSTROAD_ASSIGN(topics_[at].state, store_.LoadState(*stored[i], *stored_runs));
+  }
+  // Ids are given in the order of the runs, so that these are put in order too.
+  for (const uint32_t at : unknown) {
+    if (topics_[at].state.id == TopicId()) topics_[at].state = Create();
   }
   return {};
 }
@@ -144,19 +192,20 @@ AppendPlan::Topic& AppendPlan::Find(std::string_view name) {
   return *last_topic_;
 }
 
-TopicState AppendPlan::Create(std::string_view name) {
-  const TopicValue value{next_topic_, stored_at_};
+TopicState AppendPlan::Create() {
+  const TopicId id = next_topic_;
   ++next_topic_;
-  created_.emplace_back(name, value);
-  return {.id = value.id, .created = value.created};
+  return {.id = id, .created = stored_at_};
 }
 
-// By name: into RocksDB's sorted list each goes in close to the one before, which is cheap.
 void AppendPlan::PutCreated() {
-  std::ranges::sort(created_, {}, [](const auto& topic) { return topic.first; });
   auto* family = store_.engine_->family(Family::kTopics);
-  for (const auto& [name, value] : created_) {
-    (void)batch_.Put(family, ToSlice(name), EncodeTopicValue(value));
+  std::string value;
+  for (const uint32_t at : created_) {
+    const Topic& topic = topics_[at];
+    value.clear();
+    PutTopicValue(value, {topic.state.id, topic.state.created});
+    (void)batch_.Put(family, ToSlice(topic.name), value);
   }
 }
 

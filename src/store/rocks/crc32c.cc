@@ -56,3 +56,10 @@ uint32_t Extend(uint32_t state, std::string_view data) { return ExtendByTable(st
 uint32_t ExtendCrc32c(uint32_t crc, std::string_view data) { return ~Extend(~crc, data); }
 
 }  // namespace postroad::store
+
+// What rocksdb::crc32c::Extend is linked to where RocksDB is part of the program (CMakeLists.txt).
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the linker's name for it
+extern "C" uint32_t __wrap__ZN7rocksdb6crc32c6ExtendEjPKcm(uint32_t crc, const char* data,
+                                                           size_t size) {
+  return postroad::store::ExtendCrc32c(crc, {data, size});
+}

@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "store/rocks/engine.h"
+#include "store/rocks/memtable.h"
 
 namespace postroad::store {
 namespace {
@@ -106,12 +107,21 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
 std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const RocksOptions& options) {
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  const auto memtables = NewMemtableFactory();
   for (const char* name : kFamilyNames) {
     rocksdb::ColumnFamilyOptions family;
+    family.memtable_factory = memtables;
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
     family.write_buffer_size = std::max<uint64_t>(options.write_buffer_bytes / 2, 1 << 20);
     family.compression = rocksdb::kNoCompression;
     families.emplace_back(name, family);
+  }
+  // Runs and commits are sought, never looked up by their key: a filter would be of no use.
+  rocksdb::BlockBasedTableOptions unfiltered = TableOptions(cache);
+  unfiltered.filter_policy.reset();
+  for (const Family family : {Family::kRuns, Family::kFeed}) {
+    families[static_cast<size_t>(family)].options.table_factory.reset(
+        rocksdb::NewBlockBasedTableFactory(unfiltered));
   }
   auto& runs = families[static_cast<size_t>(Family::kRuns)].options;
   // Files with many deletions in a row are compacted soon, so that retention frees space.

@@ -121,11 +121,10 @@ std::optional<Timestamp> FeedValueTime(std::string_view value) {
   return GetTime(value.data() + 1);
 }
 
-std::string EncodeTopicValue(const TopicValue& topic) {
-  std::string out(1, kVersion);
+void PutTopicValue(std::string& out, const TopicValue& topic) {
+  out.push_back(kVersion);
   PutBig64(out, topic.id.value());
   PutTime(out, topic.created);
-  return out;
 }
 
 std::optional<TopicValue> ParseTopicValue(std::string_view value) {

@@ -52,6 +52,7 @@ std::optional<uint64_t> ParseNumberKey(std::string_view key);
 class FeedValueBuilder {
  public:
   explicit FeedValueBuilder(Timestamp stored_at);
+  void Reserve(size_t bytes) { value_.reserve(value_.size() + bytes); }
   void Add(TopicId topic, std::string_view name, Offset first, uint32_t count);
   const std::string& value() const { return value_; }
 
@@ -68,7 +69,7 @@ struct TopicValue {
   TopicId id;
   Timestamp created{};
 };
-std::string EncodeTopicValue(const TopicValue& topic);
+void PutTopicValue(std::string& out, const TopicValue& topic);
 std::optional<TopicValue> ParseTopicValue(std::string_view value);
 
 // What is known of a topic (or, under topic 0, of the feed) though its runs are gone.

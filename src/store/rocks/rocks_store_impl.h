@@ -74,7 +74,7 @@ class RocksStore final : public Store {
   // Where the topic's log ends, in what `runs` sees.
   Result<TopicState> LoadState(const TopicValue& topic, TopicRuns& runs);
   Result<std::optional<TopicValue>> LoadTopic(std::string_view name);
-  // The same of many, for less than one by one.
+  // The same of many, for less than one by one. `names` are in order.
   Result<std::vector<std::optional<TopicValue>>> LoadTopics(
       std::span<const std::string_view> names);
   Result<TopicValue> ParseTopic(std::string_view name, std::string_view value) const;

@@ -45,7 +45,7 @@ Result<std::vector<std::optional<TopicValue>>> RocksStore::LoadTopics(
       statuses[i] = {};
     }
     engine_->db().MultiGet({}, engine_->family(Family::kTopics), count, keys.data(), values.data(),
-                           statuses.data());
+                           statuses.data(), /*sorted_input=*/true);
     for (size_t i = 0; i < count; ++i) {
       if (statuses[i].IsNotFound()) continue;
       if (!statuses[i].ok()) return Fail(engine_->FromRocks(statuses[i], "cannot read"));

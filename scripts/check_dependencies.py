@@ -42,6 +42,8 @@ WRAPPED_BY = {
     "xxhash.h": ["src/core"],
     "zlib.h": ["src/gateway/http"],
     "libpq": ["src/outbox/postgres"],
+    "mariadb/": ["src/outbox/mariadb"],
+    "sqlite3.h": ["src/outbox/sqlite"],
     "CLI/": ["src/server", "src/cli"],
     "gtest/": ["src/store/rocks/child_process.h"],
     "gmock/": [],

@@ -4,12 +4,13 @@
 build_packages=(
   ca-certificates ccache clang-19 cmake git libclang-rt-19-dev lld-19 llvm-19 ninja-build pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libfmt-dev
-  libgrpc++-dev libpq-dev libprotobuf-dev librdkafka-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev
+  libgrpc++-dev libmariadb-dev libpq-dev libprotobuf-dev librdkafka-dev librocksdb-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev
   libtomlplusplus-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
 # What the tests need besides.
 test_packages=(
-  chromium curl libbenchmark-dev libgmock-dev libgtest-dev openssl postgresql python3 python3-jsonschema
+  chromium curl libbenchmark-dev libgmock-dev libgtest-dev mariadb-server openssl postgresql python3
+  python3-jsonschema
 )
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
 go_packages=(

@@ -44,7 +44,7 @@ std::string FlagSource::Waiting() const {
   const Columns& c = options_.columns;
   std::string where = "NOT EXISTS (SELECT 1 FROM " + Column(PoisonTableOf(options_.table)) +
                       " p WHERE p." + Reader() + " AND p.id = " + IdText() + " AND NOT p.retry)";
-  if (!c.delivered.empty()) where = "NOT t." + Column(c.delivered) + " AND " + where;
+  if (!c.delivered.empty()) where = "t." + Column(c.delivered) + " = false AND " + where;
   if (!held_.empty()) {
     where += " AND t." + Column(c.id) + " NOT IN " + InList({held_.begin(), held_.end()});
   }

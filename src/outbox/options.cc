@@ -79,6 +79,11 @@ Result<SourceOptions> Complete(SourceOptions options) {
     case Layout::kPostroad:
       Fill(options.table, "postroad_outbox");
       options.columns = PostroadColumns();
+      // In PostgreSQL no row is marked.
+      if (DatabaseOf(options.url) != Database::kPostgres) {
+        options.columns.delivered = "delivered";
+        options.columns.delivered_at = "delivered_at";
+      }
       break;
     case Layout::kRecordedEvents:
       Fill(options.table, "recorded_events");

@@ -1,0 +1,315 @@
+// Postroad's table in MariaDB and SQLite: the same suite for both.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "outbox/sources/sources.h"
+#include "outbox_house.h"
+#include "support/mariadb.h"
+
+namespace postroad::outbox {
+namespace {
+
+using testing::MariaDbServer;
+using testing::MariaDbSession;
+
+// A client's session.
+class Client {
+ public:
+  virtual ~Client() = default;
+  // The first column of the first row.
+  virtual std::string One(const std::string& sql) = 0;
+};
+
+// A kind of database, with one database in it.
+class Kind {
+ public:
+  virtual ~Kind() = default;
+  virtual std::string url() = 0;
+  virtual std::unique_ptr<Client> NewClient() = 0;
+};
+
+class SqliteClient final : public Client {
+ public:
+  explicit SqliteClient(const std::string& path) {
+    EXPECT_EQ(sqlite3_open(path.c_str(), &db_), SQLITE_OK);
+    sqlite3_busy_timeout(db_, 10'000);
+  }
+  ~SqliteClient() override { sqlite3_close(db_); }
+  std::string One(const std::string& sql) override {
+    std::string value;
+    char* error = nullptr;
+    const auto keep = [](void* to, int, char** row, char**) {
+      auto& kept = *static_cast<std::string*>(to);
+      if (kept.empty() && row[0] != nullptr) kept = row[0];
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(db_, sql.c_str(), keep, &value, &error), SQLITE_OK) << error << sql;
+    sqlite3_free(error);
+    return value;
+  }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+class Sqlite final : public Kind {
+ public:
+  std::string url() override { return "sqlite:" + (folder_ / "shop.db"); }
+  std::unique_ptr<Client> NewClient() override {
+    return std::make_unique<SqliteClient>(folder_ / "shop.db");
+  }
+
+ private:
+  testing::TempFolder folder_;
+};
+
+MariaDbServer& Server() {
+  static MariaDbServer server;
+  return server;
+}
+
+class MariaDbClient final : public Client {
+ public:
+  explicit MariaDbClient(const std::string& database) : session_(Server(), database) {}
+  std::string One(const std::string& sql) override { return session_.One(sql); }
+
+ private:
+  MariaDbSession session_;
+};
+
+class MariaDb final : public Kind {
+ public:
+  std::string url() override { return Server().UrlOf(database_); }
+  std::unique_ptr<Client> NewClient() override {
+    return std::make_unique<MariaDbClient>(database_);
+  }
+
+ private:
+  const std::string database_ = Server().NewDatabase();
+};
+
+struct Param {
+  const char* name;
+  std::function<std::unique_ptr<Kind>()> make;
+};
+
+class MarkedOutbox : public ::testing::TestWithParam<Param> {
+ protected:
+  MarkedOutbox() {
+    const Status installed = Install(options);
+    EXPECT_TRUE(installed) << installed.error().ToString();
+    EXPECT_TRUE(Install(options)) << "a second time";
+    sql = kind->NewClient();
+  }
+
+  Relay& Start() { return house.StartRelay(options, NewSource); }
+  void Post(Client& client, int i, const std::string& topic = "t") {
+    client.One("INSERT INTO postroad_outbox (topic, payload) VALUES ('" + topic + "', '" +
+               std::to_string(i) + "')");
+  }
+  bool Arrives(const std::string& topic, size_t count) {
+    return Eventually([&] { return house.Stored(topic).size() >= count; });
+  }
+  bool BecomesOne(const std::string& query, const std::string& value) {
+    return Eventually([&] { return sql->One(query) == value; });
+  }
+  bool IsSqlite() { return options.url.starts_with("sqlite"); }
+
+  std::unique_ptr<Kind> kind = GetParam().make();
+  SourceOptions options = *Complete({.name = "shop", .url = kind->url()});
+  std::unique_ptr<Client> sql;
+  OutboxHouse house;
+};
+
+TEST_P(MarkedOutbox, EveryFieldOfAnEventArrives) {
+  Start();
+  sql->One(
+      "INSERT INTO postroad_outbox (topic, " + std::string(IsSqlite() ? "\"key\"" : "`key`") +
+      ", type, content_type, headers, payload, search_keys, time) VALUES ('orders', 'größe', "
+      "'order.paid', 'application/json', '{\"origin\": \"shop\"}', x'0001ff', '[\"a\", \"b\"]', "
+      "'2026-01-02 03:04:05.678')");
+  sql->One(
+      "INSERT INTO postroad_outbox (topic, payload, deliver_at) VALUES ('later', 'x', "
+      "'2199-01-01 00:00:00')");
+  ASSERT_TRUE(Arrives("orders", 1));
+  const Event event = house.Stored("orders")[0];
+  EXPECT_EQ(event.id, sql->One("SELECT event_id FROM postroad_outbox ORDER BY id"));
+  EXPECT_EQ(event.id.size(), 36u);
+  EXPECT_EQ(event.key, "größe");
+  EXPECT_EQ(event.type, "order.paid");
+  EXPECT_EQ(event.content_type, "application/json");
+  EXPECT_EQ(event.payload, std::string("\0\1\xff", 3));
+  EXPECT_EQ(event.headers, (std::vector<std::pair<std::string, std::string>>{{"origin", "shop"}}));
+  EXPECT_EQ(event.search_keys, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(FormatTime(*event.time), "2026-01-02T03:04:05.678Z");
+  journal::ScheduledQuery query;
+  query.topic = "later";
+  EXPECT_TRUE(Eventually([&] {
+    const auto page = house.stack.broker().ListScheduled(auth::Principal::Anyone(), query);
+    return page && page->events.size() == 1 &&
+           FormatTime(page->events[0].due) == "2199-01-01T00:00:00Z";
+  }));
+}
+
+TEST_P(MarkedOutbox, CommittedOnlyInOrderInPages) {
+  options.batch_rows = 7;
+  options.batch_bytes = 10;
+  Start();
+  sql->One("BEGIN");
+  Post(*sql, 999);
+  sql->One("ROLLBACK");
+  for (int i = 0; i < 100; ++i) Post(*sql, i);
+  ASSERT_TRUE(Arrives("t", 100));
+  const auto payloads = house.Payloads("t");
+  ASSERT_EQ(payloads.size(), 100u);
+  for (size_t i = 0; i < payloads.size(); ++i) EXPECT_EQ(payloads[i], std::to_string(i));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE delivered", "100"));
+}
+
+// Of databases that have several writers at a time.
+class ManyWriters : public MarkedOutbox {};
+
+TEST_P(ManyWriters, ALongTransactionHoldsNobodyUp) {
+  Start();
+  const auto slow = kind->NewClient();
+  slow->One("BEGIN");
+  Post(*slow, 1, "slow");
+  for (int i = 0; i < 200; ++i) Post(*sql, i);
+  ASSERT_TRUE(Arrives("t", 200));
+  EXPECT_TRUE(house.Stored("slow").empty());
+  slow->One("COMMIT");
+  ASSERT_TRUE(Arrives("slow", 1));
+  // Nor does one that has locked a row that is sent.
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE delivered", "201"));
+  house.control->Set(&Gate::Control::closed, true);
+  Post(*sql, 200);
+  ASSERT_TRUE(Arrives("t", 201));
+  slow->One("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");  // locks no gaps
+  slow->One("BEGIN");
+  slow->One("SELECT id FROM postroad_outbox ORDER BY id DESC LIMIT 1 FOR UPDATE");
+  house.control->Set(&Gate::Control::closed, false);
+  Post(*sql, 201);
+  ASSERT_TRUE(Arrives("t", 202));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE delivered", "202"));
+  slow->One("COMMIT");
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE delivered", "203"));
+  EXPECT_EQ(house.Stored("t").size(), 202u);
+}
+
+TEST_P(MarkedOutbox, KilledBetweenAppendAndMarkIsADuplicate) {
+  for (int i = 0; i < 10; ++i) Post(*sql, i);
+  house.control->Set(&Gate::Control::closed, true);
+  Start();
+  ASSERT_TRUE(Arrives("t", 10));
+  house.relays.clear();
+  house.control->Set(&Gate::Control::closed, false);
+  Start();
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));
+  EXPECT_EQ(house.Stored("t").size(), 10u);
+}
+
+TEST_P(MarkedOutbox, OfTwoRelaysOneWorksAndTheOtherTakesOver) {
+  Relay& first = Start();
+  ASSERT_TRUE(Eventually([&] { return first.state().phase == RelayState::Phase::kLeading; }));
+  Relay& second = Start();
+  ASSERT_TRUE(Eventually([&] { return second.state().phase == RelayState::Phase::kWaiting; }));
+  first.Stop();
+  house.relays.erase(house.relays.begin());  // and with it its connection
+  ASSERT_TRUE(Eventually([&] { return second.state().phase == RelayState::Phase::kLeading; }));
+  Post(*sql, 1);
+  EXPECT_TRUE(Arrives("t", 1));
+}
+
+TEST_P(MarkedOutbox, PoisonIsSetAsideRetriedAndDropped) {
+  Start();
+  Post(*sql, 1, "_bad");
+  sql->One("INSERT INTO postroad_outbox (topic, payload, search_keys) VALUES ('t', 'x', '{}')");
+  Post(*sql, 2);
+  ASSERT_TRUE(Arrives("t", 1));
+  ASSERT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox_poison", "2"));
+  Waker waker;
+  const auto tool = NewSource(options, waker);
+  ASSERT_TRUE(tool->Connect());
+  auto rows = tool->ListPoison(10);
+  ASSERT_TRUE(rows) << rows.error().ToString();
+  ASSERT_EQ(rows->size(), 2u);
+  std::ranges::sort(*rows, {}, &PoisonRow::id);
+  EXPECT_EQ((*rows)[0].topic, "_bad");
+  EXPECT_NE((*rows)[1].reason.find("search_keys"), std::string::npos) << (*rows)[1].reason;
+  sql->One("UPDATE postroad_outbox SET topic = 'mended' WHERE topic = '_bad'");
+  EXPECT_EQ(tool->RetryPoison((*rows)[0].id), 1u);
+  ASSERT_TRUE(Arrives("mended", 1));
+  ASSERT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox_poison", "1"));
+  EXPECT_EQ(tool->DropPoison(std::nullopt), 1u);
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));
+}
+
+TEST_P(MarkedOutbox, RetentionRemovesWhatIsOldAndDelivered) {
+  options.retention = std::chrono::hours(1);
+  for (int i = 0; i < 10; ++i) Post(*sql, i);
+  Start();
+  ASSERT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE delivered", "10"));
+  sql->One("UPDATE postroad_outbox SET delivered_at = '2020-01-01 00:00:00' WHERE id <= 4");
+  house.relays.clear();
+  Start();
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox", "6"));
+}
+
+TEST_P(MarkedOutbox, WhatIsMissingIsNamed) {
+  sql->One("ALTER TABLE postroad_outbox DROP COLUMN headers");
+  Relay& relay = Start();
+  EXPECT_TRUE(Eventually([&] {
+    return relay.state().error.find("postroad_outbox has no column headers") != std::string::npos;
+  })) << relay.state().error;
+  options.table = "other";
+  Relay& other = Start();
+  EXPECT_TRUE(Eventually([&] {
+    return other.state().error.find("there is no table other") != std::string::npos;
+  })) << other.state().error;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, MarkedOutbox,
+    ::testing::Values(Param{"Sqlite", [] { return std::make_unique<Sqlite>(); }},
+                      Param{"MariaDb", [] { return std::make_unique<MariaDb>(); }}),
+    [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ManyWriters,
+                         ::testing::Values(Param{"MariaDb",
+                                                 [] { return std::make_unique<MariaDb>(); }}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(MariaDbOutbox, KilledAndStartedAgainAndARightThatLacks) {
+  MariaDb kind;
+  SourceOptions options = *Complete({.name = "shop", .url = kind.url()});
+  ASSERT_TRUE(Install(options));
+  OutboxHouse house;
+  Relay& relay = house.StartRelay(options, NewSource);
+  const std::string post = "INSERT INTO postroad_outbox (topic, payload) VALUES ('t', 'x')";
+  kind.NewClient()->One(post);
+  ASSERT_TRUE(Eventually([&] { return house.Stored("t").size() == 1; }));
+  Server().Kill();
+  ASSERT_TRUE(Eventually([&] { return relay.state().phase == RelayState::Phase::kConnecting; }));
+  Server().Start();
+  const auto sql = kind.NewClient();
+  sql->One(post);
+  EXPECT_TRUE(Eventually([&] { return house.Stored("t").size() == 2; }));
+  relay.Stop();
+
+  const std::string database = options.url.substr(0, options.url.find('?'))
+                                   .substr(options.url.rfind('/', options.url.find('?')) + 1);
+  sql->One("CREATE USER relay@localhost");
+  sql->One("GRANT SELECT, UPDATE ON " + database + ".postroad_outbox TO relay@localhost");
+  sql->One("GRANT ALL ON " + database + ".postroad_outbox_poison TO relay@localhost");
+  options.url = Server().UrlOf(database, "relay");
+  Relay& poor = house.StartRelay(options, NewSource);
+  EXPECT_TRUE(Eventually([&] {
+    return poor.state().error.find("GRANT DELETE ON postroad_outbox") != std::string::npos;
+  })) << poor.state().error;
+}
+
+}  // namespace
+}  // namespace postroad::outbox

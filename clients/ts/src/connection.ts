@@ -88,7 +88,8 @@ export class Connection {
   /** Reads again from an earlier place. */
   rewind(cursor: string): void {
     this.place = new Place(cursor);
-    this.link?.read({ cursor }, this.credit());
+    // One that is on its way was asked for what follows the later place.
+    for (const link of this.links) link.read({ cursor }, this.credit());
   }
 
   /** The network or the page came back: to try now, or to look whether the connection is alive. */
@@ -120,7 +121,7 @@ export class Connection {
         return await untilAborted(link.call(route, body, signal), signal);
       } catch (error) {
         if (error instanceof PostroadError && error.reason !== 'CONNECTION_LOST') throw error;
-        if (link === this.link) await untilAborted(this.pause(this.options.backoff.base), signal);
+        if (link === this.link) await untilAborted(this.sleep(this.options.backoff.base), signal);
       }
     }
   }
@@ -172,6 +173,11 @@ export class Connection {
     this.pass(item);
   }
 
+  private sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.options.link.world.clock.after(ms, resolve));
+  }
+
+  // Until the next attempt, unless it is woken.
   private pause(ms: number): Promise<void> {
     const { clock } = this.options.link.world;
     return new Promise((resolve) => {

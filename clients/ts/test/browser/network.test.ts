@@ -5,6 +5,11 @@ import { assert, Fixture, until } from './support.js';
 
 const t = new Fixture();
 
+// Of itself such a client would notice nothing, and try nothing, for ten minutes.
+const patient = {
+  keepAliveMs: 600_000, lifetimeMs: 1_200_000, probeMs: 200, backoff: { base: 600_000, max: 600_000 },
+};
+
 test('a server that is killed and started again: both tabs have what was posted, once', async () => {
   const [context, user] = [await t.context(), t.user()];
   const tabs = [await t.tab(context, { user }), await t.tab(context, { user })];
@@ -42,9 +47,7 @@ test('a network that is cut, or swallows everything, is noticed, and nothing is 
 test('offline is noticed within the probe, though the keepalive is slow; online connects at once, though the wait is long', async () => {
   const proxy = await Proxy.start(t.server.address);
   const [context, user] = [await t.context(), t.user()];
-  const tab = await t.tab(context, {
-    user, url: proxy.url, keepAliveMs: 600_000, lifetimeMs: 1_200_000, probeMs: 200, backoff: { base: 600_000, max: 600_000 },
-  });
+  const tab = await t.tab(context, { user, url: proxy.url, ...patient });
   await tab.connected();
   proxy.stall();
   await context.setOffline(true);
@@ -52,6 +55,23 @@ test('offline is noticed within the probe, though the keepalive is slow; online 
   await t.server.post(user, 1);
   proxy.heal();
   await context.setOffline(false);
+  await tab.has(1);
+  await tab.page.close();
+  await proxy.stop();
+});
+
+test('a page that is shown again looks whether its connection lives, and connects at once', async () => {
+  const proxy = await Proxy.start(t.server.address);
+  const [context, user] = [await t.context(), t.user()];
+  const tab = await t.tab(context, { user, url: proxy.url, ...patient });
+  await tab.connected();
+  proxy.stall();
+  const show = (): Promise<unknown> => tab.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await show();
+  await tab.is('disconnected', ({ state }) => state === 'Disconnected');
+  await t.server.post(user, 1);
+  proxy.heal();
+  await show();
   await tab.has(1);
   await tab.page.close();
   await proxy.stop();

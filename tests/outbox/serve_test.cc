@@ -57,6 +57,23 @@ TEST_F(ServeOutbox, FromAnEmptyDatabaseToTheEvent) {
   EXPECT_THAT(Tail(server, "orders"), HasSubstr("customer-7"));
 }
 
+// examples/outbox/shop.sql, as psql runs it.
+TEST_F(ServeOutbox, TheExampleInSqlAlone) {
+  ASSERT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0);
+  ServerProcess server({.config = config});
+  const Ended ran = RunProgram({"psql", "-v", "ON_ERROR_STOP=1", url, "-f",
+                                POSTROAD_SOURCE_DIR "/examples/outbox/shop.sql"});
+  ASSERT_EQ(ran.code, 0) << ran.output;
+  EXPECT_TRUE(Eventually([&] { return Lines(Tail(server, "orders")) == 1; }));
+  const std::string event = Tail(server, "orders");
+  EXPECT_THAT(event, HasSubstr("\"order.placed\""));
+  EXPECT_THAT(event, HasSubstr("customer-7"));
+  EXPECT_TRUE(Eventually([&] {
+    return Postroad({"scheduled", "list", "--server", server.grpc()}).output.find("reminders") !=
+           std::string::npos;
+  }));
+}
+
 // The server dies at any moment of relaying: nothing is lost, nothing is there twice.
 TEST_F(ServeOutbox, TheServerKilledWhileItRelays) {
   ASSERT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0);

@@ -108,6 +108,11 @@ void KafkaBroker::Kill() {
   process_->Wait();
 }
 
+KafkaBroker& SharedKafka() {
+  static KafkaBroker kafka;
+  return kafka;
+}
+
 std::string KafkaBroker::Log() const { return process_->Output(); }
 
 }  // namespace postroad::testing

@@ -38,6 +38,9 @@ class KafkaBroker {
   std::unique_ptr<Process> process_;
 };
 
+// One for all tests that neither stop it nor share a topic.
+KafkaBroker& SharedKafka();
+
 }  // namespace postroad::testing
 
 #endif  // POSTROAD_TESTS_KAFKA_BROKER_H_

@@ -2,6 +2,7 @@
 #ifndef POSTROAD_TESTS_KAFKA_FIXTURE_H_
 #define POSTROAD_TESTS_KAFKA_FIXTURE_H_
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>

@@ -162,13 +162,18 @@ std::vector<KafkaRecord> ReadKafka(
   rd_kafka_topic_partition_list_destroy(list);
   std::vector<KafkaRecord> records;
   auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!enough(records)) {
+  // Asking may cost much: when nothing more is there at once, and now and then.
+  size_t asked = 0;
+  bool idle = true;
+  while (!(idle || records.size() >= asked + 2'000) || !enough(records)) {
+    if (idle || records.size() >= asked + 2'000) asked = records.size();
     if (std::chrono::steady_clock::now() > deadline) {
       ADD_FAILURE() << topic << ": " << records.size() << " records, and not enough";
       break;
     }
     rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), 50);
-    if (message == nullptr) continue;
+    idle = message == nullptr;
+    if (idle) continue;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) records.push_back(RecordOf(message));
     rd_kafka_message_destroy(message);
   }

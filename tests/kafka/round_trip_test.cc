@@ -34,13 +34,15 @@ class RoundTrip : public ::testing::TestWithParam<FormatCase> {};
 
 TEST_P(RoundTrip, KeepsEveryField) {
   POSTROAD_NEEDS_KAFKA();
-  KafkaBroker kafka;
-  CreateKafkaTopic(kafka.address(), "shop.user.7", 2);
+  KafkaBroker& kafka = SharedKafka();
+  const std::string topic = GetParam().out + ".user.7";
+  CreateKafkaTopic(kafka.address(), topic, 2);
   ServerOptions options;
-  options.config = OutSettings(kafka, "to = \"shop.{topic}\"\nstart = \"beginning\"\nformat = \"" +
+  options.config = OutSettings(kafka, "to = \"" + GetParam().out +
+                                          ".{topic}\"\nstart = \"beginning\"\nformat = \"" +
                                           GetParam().out + "\"\n") +
                    "[[kafka.in]]\nname = \"in\"\nbrokers = \"" + kafka.address() +
-                   "\"\ntopics = [\"shop.user.7\"]\nto = \"back/{event_topic}\"\nformat = \"" +
+                   "\"\ntopics = [\"" + topic + "\"]\nto = \"back/{event_topic}\"\nformat = \"" +
                    GetParam().in + "\"\n";
   ServerProcess server(options);
   Event text = FullEvent("user/7", "paid \"in\" full\n");

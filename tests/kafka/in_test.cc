@@ -1,0 +1,198 @@
+// Kafka to topics: commit modes, backpressure, bad messages, rebalances, and everybody killed once.
+#include <algorithm>
+#include <thread>
+
+#include "kafka/fixture.h"
+
+namespace postroad::testing {
+namespace {
+
+constexpr int kKeys = 7;
+
+std::string InFrom(const std::string& address, const std::string& more = {},
+                   const std::string& topic = "orders") {
+  return "[[kafka.in]]\nname = \"in\"\nbrokers = \"" + address + "\"\ntopics = [\"" + topic +
+         "\"]\nformat = \"raw\"\n" + more + "\n";
+}
+
+std::vector<KafkaRecord> Numbered(int from, int to, const std::string& topic = "orders") {
+  std::vector<KafkaRecord> records;
+  for (int i = from; i < to; ++i) {
+    records.push_back(
+        {.topic = "orders", .key = "k" + std::to_string(i % kKeys), .value = std::to_string(i)});
+  }
+  return records;
+}
+
+double Metric(const ServerProcess& server, const std::string& name) {
+  return MetricOf(server, "postroad_kafka_in_" + name + "{connector=\"in\"}");
+}
+
+struct CommitCase {
+  std::string mode, properties;
+};
+class CommitModes : public ::testing::TestWithParam<CommitCase> {};
+
+TEST_P(CommitModes, CommitsWhatIsStored) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  const std::string topic = GetParam().mode;
+  CreateKafkaTopic(kafka.address(), topic, 3);
+  ProduceToKafka(kafka.address(), Numbered(0, 300, topic));
+  ServerProcess server(
+      {.config =
+           InFrom(kafka.address(),
+                  "commit_mode = \"" + GetParam().mode + "\"\n" + GetParam().properties, topic)});
+  EXPECT_TRUE(ExactlyOnce(NumbersByKey(ReadEvents(server, {topic}, 300)), 300, kKeys));
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", topic, 3) == 300; }));
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CommitModes,
+    ::testing::Values(CommitCase{"AutoCommit",
+                                 "properties = { \"enable.auto.commit\" = true, "
+                                 "\"auto.commit.interval.ms\" = 100 }"},
+                      CommitCase{"EndOfBatchCommit", ""}, CommitCase{"MessageCommit", ""}),
+    [](const auto& info) { return info.param.mode; });
+
+TEST(KafkaIn, StoresEachOnceThoughKafkaAndTheServerAreKilled) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 4);
+  // Small batches, so that the deaths come in the middle.
+  ServerProcess server(
+      {.config = InFrom(kafka.address(),
+                        "batch_events = 50\nproperties = { \"session.timeout.ms\" = 3000 }")});
+  const int count = Scaled(20'000);
+  ProduceToKafka(kafka.address(), Numbered(0, count / 2));
+  ASSERT_TRUE(Eventually([&] { return Metric(server, "events_total") > 0; }));
+  server.KillAndRestart();
+  ASSERT_TRUE(Eventually([&] { return Metric(server, "events_total") > 0; }));
+  kafka.Kill();
+  server.KillAndRestart();
+  kafka.Start();
+  ProduceToKafka(kafka.address(), Numbered(count / 2, count));
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", "orders", 4) == count; }));
+  EXPECT_TRUE(ExactlyOnce(NumbersByKey(ReadEvents(server, {"orders"}, count)), count, kKeys));
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+TEST(KafkaIn, PutsBadMessagesIntoADeadLetterTopic) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "bad", 1);
+  const std::string good = R"({"topic":"o","uuid":"u-1","payload":"p"})";
+  const std::string large =
+      R"({"topic":"o","uuid":"u-2","payload":")" + std::string(5'000, 'x') + "\"}";
+  ProduceToKafka(kafka.address(), {{.topic = "bad", .key = "k", .value = "no envelope"},
+                                   {.topic = "bad", .value = good},
+                                   {.topic = "bad", .value = large},
+                                   {.topic = "bad", .value = good}});
+  ServerProcess server({.config = "[[topics]]\npattern = \"bad\"\nmax_event_bytes = 3000\n"
+                                  "[[kafka.in]]\nname = \"in\"\nbrokers = \"" +
+                                  kafka.address() + "\"\ntopics = [\"bad\"]\n"});
+  const std::vector<Event> dead = ReadEvents(server, {"dead/kafka/in"}, 2);
+  ASSERT_EQ(dead.size(), 2U);
+  EXPECT_EQ(dead[0].payload, "no envelope");
+  EXPECT_EQ(dead[0].key, "k");
+  const auto header = [&](size_t i, std::string_view name) {
+    return std::string(ViewOf(dead[i]).Header(name).value_or(""));
+  };
+  EXPECT_EQ(header(0, "kafka-topic") + header(0, "kafka-partition") + header(0, "kafka-offset"),
+            "bad00");
+  EXPECT_THAT(header(0, "reason"), ::testing::HasSubstr("is no JSON"));
+  EXPECT_EQ(header(1, "kafka-offset"), "2");
+  EXPECT_THAT(header(1, "reason"), ::testing::HasSubstr("larger than its topic allows"));
+  EXPECT_EQ(ReadEvents(server, {"bad"}, 1).size(), 1U);
+  EXPECT_TRUE(
+      Eventually([&] { return CommittedOffsets(kafka.address(), "postroad-in", "bad", 1) == 4; }));
+  EXPECT_EQ(Metric(server, "bad_total"), 2);
+  EXPECT_EQ(Metric(server, "duplicates_total"), 1);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+class Strategies : public ::testing::TestWithParam<std::string> {};
+
+// Message by message it stores slower than Kafka gives.
+TEST_P(Strategies, DoAsTheySayWhereMessagesComeTooFast) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  const std::string& topic = GetParam();
+  CreateKafkaTopic(kafka.address(), topic, 1);
+  // Each error costs a new membership.
+  const int count = topic == "error" ? 100 : Scaled(3'000);
+  ProduceToKafka(kafka.address(), Numbered(0, count, topic));
+  ServerProcess server({.config = InFrom(kafka.address(),
+                                         "backpressure = \"" + GetParam() +
+                                             "\"\nbuffer_events = 20\nbatch_events = 20\n"
+                                             "commit_mode = \"MessageCommit\"",
+                                         topic)});
+  // Nothing is stuck whatever the strategy.
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", topic, 1) == count; }));
+  const double dropped = Metric(server, "dropped_total");
+  const auto stored = static_cast<size_t>(count - dropped);
+  const std::vector<Event> events = ReadEvents(server, {topic}, stored);
+  EXPECT_EQ(events.size(), stored);
+  if (GetParam() == "drop" || GetParam() == "latest") {
+    EXPECT_GT(dropped, 0);
+  } else {
+    EXPECT_TRUE(ExactlyOnce(NumbersByKey(events), count, kKeys));
+  }
+  if (GetParam() == "latest") EXPECT_EQ(events.back().payload, std::to_string(count - 1));
+  const double restarts = MetricOf(server, "postroad_kafka_restarts_total{connector=\"in\"}");
+  EXPECT_EQ(restarts > 0, GetParam() == "error") << restarts;
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Strategies,
+                         ::testing::Values("pause", "error", "buffer", "drop", "latest"),
+                         [](const auto& info) { return info.param; });
+
+// Two servers of one group, each with a log of its own: what they have together.
+TEST(KafkaIn, SharesPartitionsAndTakesOverThoseOfWhoLeaves) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 4);
+  const std::string settings =
+      InFrom(kafka.address(), "properties = { \"session.timeout.ms\" = 3000 }");
+  ServerProcess first({.config = settings});
+  const int step = Scaled(2'000);
+  int sent = 0;
+  const auto produce = [&] {
+    ProduceToKafka(kafka.address(), Numbered(sent, sent + step));
+    sent += step;
+  };
+  const auto committed = [&] {
+    return Eventually(
+        [&] { return CommittedOffsets(kafka.address(), "postroad-in", "orders", 4) == sent; });
+  };
+  produce();
+  auto second = std::make_unique<ServerProcess>(ServerOptions{.config = settings});
+  produce();
+  // Until the newcomer has its share.
+  ASSERT_TRUE(Eventually([&] {
+    produce();
+    return Metric(*second, "events_total") > 0;
+  }));
+  ASSERT_TRUE(committed());
+  const auto by_second = static_cast<size_t>(Metric(*second, "events_total"));
+  std::vector<Event> events = ReadEvents(*second, {"orders"}, by_second);
+  EXPECT_EQ(second->Stop().code, 0);
+  produce();
+  ASSERT_TRUE(committed());
+  std::ranges::move(
+      ReadEvents(first, {"orders"}, static_cast<size_t>(Metric(first, "events_total"))),
+      std::back_inserter(events));
+  // Each stored once by one of them: the rebalances were in good order.
+  auto numbers = NumbersByKey(events);
+  for (auto& [key, list] : numbers) std::ranges::sort(list);
+  EXPECT_TRUE(ExactlyOnce(numbers, sent, kKeys));
+  EXPECT_EQ(first.Stop().code, 0);
+}
+
+}  // namespace
+}  // namespace postroad::testing

@@ -16,9 +16,9 @@ test_packages=(
 go_packages=(
   golang-go
 )
-# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh).
+# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh), and a Java peer.
 kafka_packages=(
-  default-jre-headless maven
+  default-jdk-headless maven
 )
 # What gets the npm that the TypeScript client and the RSocket clients are tested with, where there is none.
 node_packages=(

@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/listing.h"
 #include "cli/remote.h"
 #include "cli/remote_target.h"
+#include "kafka/kafka_target.h"
 #include "outbox/relay.h"
 #include "outbox/sources/sources.h"
 #include "runtime/clock.h"
@@ -189,9 +191,11 @@ class StopSignal {
 
 Status RunRelay(const Context& context, const SourceArgs& args) {
   std::vector<SourceOptions> sources;
+  std::map<std::string, kafka::TargetOptions> to_kafka;  // by source
   if (args.url.empty() && args.source.empty()) {
     POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
     sources = loaded.config.outbox_sources;
+    to_kafka = loaded.config.outbox_kafka;
     ConfigureLog(loaded.config.log.level, loaded.config.log.format);
     if (sources.empty()) return Invalid("--config", "the settings have no [[outbox.source]]");
   } else {
@@ -203,7 +207,10 @@ Status RunRelay(const Context& context, const SourceArgs& args) {
   Metrics metrics;
   std::vector<std::unique_ptr<outbox::Relay>> relays;
   for (const SourceOptions& source : sources) {
-    POSTROAD_ASSIGN(auto target, NewRemoteTarget(client));
+    const auto kafka_target = to_kafka.find(source.name);
+    POSTROAD_ASSIGN(auto target, kafka_target == to_kafka.end()
+                                     ? NewRemoteTarget(client)
+                                     : kafka::NewKafkaTarget(kafka_target->second, SystemClock()));
     relays.push_back(std::make_unique<outbox::Relay>(source, outbox::NewSource, std::move(target),
                                                      SystemClock(), metrics));
   }

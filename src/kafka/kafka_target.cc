@@ -1,5 +1,5 @@
-// See kafka_target.h. One thread sends and waits; a producer that fails is replaced, and the batch that
-// failed with it is the relay's to send again.
+// See kafka_target.h. One thread sends and waits; a producer that fails is replaced, and the batch
+// that failed with it is the relay's to send again.
 #include "kafka/kafka_target.h"
 
 #include <algorithm>
@@ -24,6 +24,7 @@ using outbox::SendCompletion;
 using Verdict = DeliveryReport::Verdict;
 
 constexpr Duration kLook = std::chrono::seconds(1);
+constexpr std::string_view kNotSent = "not sent";
 
 class KafkaTarget final : public outbox::Target {
  public:
@@ -92,7 +93,7 @@ class KafkaTarget final : public outbox::Target {
   // With `known`, only what it has not stored yet.
   std::vector<EventResult> Try(const outbox::Batch& batch, bool one_by_one,
                                const std::vector<EventResult>* known = nullptr) {
-    results_.assign(batch.events.size(), EventResult{Outcome::kFailed, "not sent"});
+    results_.assign(batch.events.size(), EventResult{Outcome::kFailed, std::string(kNotSent)});
     if (known != nullptr) results_ = *known;
     if (const auto ready = Prepare(one_by_one); !ready) {
       for (EventResult& result : results_) {
@@ -107,8 +108,8 @@ class KafkaTarget final : public outbox::Target {
       if (results_[i].outcome == Outcome::kFailed) SendOne(batch.events[i], i);
     }
     while (waiting_ > 0 && !Over()) WaitForReports();
-    if (waiting_ > 0) GiveUp();
-    if (one_by_one || !producer_->failed().empty()) producer_.reset();
+    if (waiting_ > 0 || Over()) GiveUp();
+    if (producer_ && (one_by_one || !producer_->failed().empty())) producer_.reset();
     return std::move(results_);
   }
 
@@ -116,6 +117,7 @@ class KafkaTarget final : public outbox::Target {
     if (Stopped()) return Fail(ErrorCode::kUnavailable, "the relay is stopping");
     if (one_by_one) producer_.reset();
     if (producer_) return {};
+    one_by_one_ = one_by_one;
     const ProducerOptions options{.brokers = options_.brokers,
                                   .properties = options_.properties,
                                   .one_by_one = one_by_one,
@@ -164,18 +166,27 @@ class KafkaTarget final : public outbox::Target {
     TakeReports();
   }
 
-  // All that has no report yet gets one: with a failed or late producer, that it is not known.
+  // What has no report yet gets one: it is not known whether Kafka has it.
   void GiveUp() {
-    producer_->Finish(Duration{}, reports_);
+    const std::string why = WhyGivenUp();
+    const std::vector<bool> unknown = open_;
+    producer_->Finish(Stopped() && log_.connected() ? kLook : Duration{}, reports_);
     TakeReports();
-    const std::string late = log_.connected() ? "Kafka has not confirmed it in time"
-                                              : "Kafka is out of reach: " + log_.last_error();
-    for (size_t i = 0; i < open_.size(); ++i) {
-      if (results_[i].outcome == Outcome::kFailed) results_[i].reason = late;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      const bool unsent = results_[i].reason == kNotSent;
+      if (results_[i].outcome == Outcome::kFailed && (unknown[i] || unsent)) {
+        results_[i].reason = why;
+      }
     }
     producer_.reset();
-    producer_failed_ = true;
-    (void)Prepare(false);
+    (void)Prepare(false);  // to be connected when the batch comes again
+  }
+
+  std::string WhyGivenUp() const {
+    if (Stopped()) return "the relay is stopping";
+    if (std::string failed = producer_->failed(); !failed.empty()) return failed;
+    if (log_.connected()) return "Kafka has not confirmed it in time";
+    return "Kafka is out of reach: " + log_.last_error();
   }
 
   void TakeReports() {
@@ -190,10 +201,16 @@ class KafkaTarget final : public outbox::Target {
 
   EventResult ResultOf(DeliveryReport& report) {
     switch (report.verdict) {
-      case Verdict::kConfirmed: return {Outcome::kStored, {}};
-      case Verdict::kRejected: return {Outcome::kPoison, std::move(report.reason)};
-      case Verdict::kTooLarge: too_large_ = true; return {Outcome::kFailed, report.reason};
-      case Verdict::kFailed: break;
+      case Verdict::kConfirmed:
+        return {Outcome::kStored, {}};
+      case Verdict::kRejected:
+        return {Outcome::kPoison, std::move(report.reason)};
+      case Verdict::kTooLarge:
+        if (one_by_one_) return {Outcome::kPoison, std::move(report.reason)};
+        too_large_ = true;
+        return {Outcome::kFailed, std::move(report.reason)};
+      case Verdict::kFailed:
+        break;
     }
     return {Outcome::kFailed, std::move(report.reason)};
   }
@@ -214,7 +231,8 @@ class KafkaTarget final : public outbox::Target {
   std::vector<EventResult> results_;  // of the batch under way
   std::vector<bool> open_;            // sent, and without a report yet
   size_t waiting_ = 0;                // how many are open
-  bool too_large_ = false;
+  bool one_by_one_ = false;           // how the producer sends
+  bool too_large_ = false;            // a request was
   MonotonicTime end_of_batch_{};
   Message message_;
   std::thread thread_;
@@ -223,7 +241,7 @@ class KafkaTarget final : public outbox::Target {
 }  // namespace
 
 Result<std::unique_ptr<outbox::Target>> NewKafkaTarget(const TargetOptions& options, Clock& clock) {
-  POSTROAD_TRY(CheckTarget(options));
+  POSTROAD_TRY(CheckOptions(options));
   return std::make_unique<KafkaTarget>(options, clock);
 }
 

@@ -12,21 +12,11 @@
 
 namespace postroad::kafka {
 
-struct TargetOptions {
-  std::string name;  // of the relay's source, for logs
-  std::string brokers;
-  std::string to = "{topic}";  // Kafka topic, or template
-  Format format = Format::kEnvelope;
-  // A batch that Kafka has not confirmed by then fails, and comes again.
-  Duration send_timeout = std::chrono::seconds(30);
-  Properties properties;
-};
-
 // INVALID_ARGUMENT naming the option at fault, as CheckOptions does. Kafka need not be there.
 //
 // Events of a batch go side by side, in order. What Kafka will never take (too large, no such Kafka
-// topic) is poison. Where Kafka is away, a batch fails after send_timeout; the relay sends it again,
-// and an event that Kafka had taken all the same is there twice, with the same id.
+// topic) is poison. Where Kafka is away, a batch fails after send_timeout; the relay sends it
+// again, and an event that Kafka had taken all the same is there twice, with the same id.
 Result<std::unique_ptr<outbox::Target>> NewKafkaTarget(const TargetOptions& options, Clock& clock);
 
 }  // namespace postroad::kafka

@@ -82,6 +82,17 @@ struct InOptions {
   Properties properties;
 };
 
+// A relay's target that is Kafka.
+struct TargetOptions {
+  std::string name;  // of the relay's source, for logs
+  std::string brokers;
+  std::string to = "{topic}";  // Kafka topic, or template
+  Format format = Format::kEnvelope;
+  // A batch that Kafka has not confirmed by then fails, and comes again.
+  Duration send_timeout = std::chrono::seconds(30);
+  Properties properties;
+};
+
 struct BridgeOptions {
   std::vector<OutOptions> out;
   std::vector<InOptions> in;

@@ -62,6 +62,12 @@ Status CheckOptions(const OutOptions& options) {
   return CheckProducerProperties(options.properties);
 }
 
+Status CheckOptions(const TargetOptions& options) {
+  POSTROAD_TRY(CheckBrokers(options.brokers));
+  POSTROAD_TRY(At("to", CheckOutTemplate(options.to)));
+  return CheckProducerProperties(options.properties);
+}
+
 Status CheckOptions(const InOptions& options) {
   POSTROAD_TRY(CheckConnectorName(options.name));
   POSTROAD_TRY(CheckBrokers(options.brokers));

@@ -20,6 +20,7 @@ Status CheckCommitMode(CommitMode mode, const Properties& properties, bool expli
 // All that must hold of a connector's options. The field is the setting's name.
 Status CheckOptions(const OutOptions& options);
 Status CheckOptions(const InOptions& options);
+Status CheckOptions(const TargetOptions& options);
 
 }  // namespace postroad::kafka
 

@@ -22,6 +22,7 @@
 #include "gateway/rsocket/rsocket_gateway.h"
 #include "journal/journal.h"
 #include "kafka/bridge.h"
+#include "kafka/kafka_target.h"
 #include "outbox/log_target.h"
 #include "outbox/relay.h"
 #include "outbox/sources/sources.h"
@@ -64,7 +65,8 @@ struct Server::Impl {
   Status ListenRSocket();
   Status ListenHttp();
   Status StartKafka();
-  void StartRelays();
+  Result<std::unique_ptr<outbox::Target>> TargetOf(const outbox::SourceOptions& source);
+  Status StartRelays();
   void WritePortsFile();
   gateway::HttpPages Pages();
   void Close();
@@ -97,7 +99,7 @@ Status Server::Impl::Open() {
   POSTROAD_TRY(OpenData());
   POSTROAD_TRY(ListenGrpc());
   POSTROAD_TRY(ListenRSocket());
-  StartRelays();
+  POSTROAD_TRY(StartRelays());
   POSTROAD_TRY(ListenHttp());
   POSTROAD_TRY(StartKafka());
   WritePortsFile();
@@ -206,12 +208,23 @@ Status Server::Impl::StartKafka() {
   return {};
 }
 
-// A database that is away keeps nobody from being served: its relay tries until it is there.
-void Server::Impl::StartRelays() {
-  for (const outbox::SourceOptions& source : config.outbox_sources) {
-    relays.push_back(std::make_unique<outbox::Relay>(
-        source, outbox::NewSource, outbox::NewLogTarget(*broker, cores.Next()), clock, metrics));
+Result<std::unique_ptr<outbox::Target>> Server::Impl::TargetOf(
+    const outbox::SourceOptions& source) {
+  const auto kafka_target = config.outbox_kafka.find(source.name);
+  if (kafka_target == config.outbox_kafka.end()) {
+    return outbox::NewLogTarget(*broker, cores.Next());
   }
+  return kafka::NewKafkaTarget(kafka_target->second, clock);
+}
+
+// A database that is away keeps nobody from being served: its relay tries until it is there.
+Status Server::Impl::StartRelays() {
+  for (const outbox::SourceOptions& source : config.outbox_sources) {
+    POSTROAD_ASSIGN(auto target, TargetOf(source));
+    relays.push_back(std::make_unique<outbox::Relay>(source, outbox::NewSource, std::move(target),
+                                                     clock, metrics));
+  }
+  return {};
 }
 
 gateway::HttpPages Server::Impl::Pages() {

@@ -41,7 +41,9 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-std::vector<std::string> Java(const std::string& heap, std::vector<std::string> rest) {
+}  // namespace
+
+std::vector<std::string> JavaCommand(const std::string& heap, std::vector<std::string> rest) {
   std::vector<std::string> command = {"/usr/bin/env",
                                       "java",
                                       "-Xmx" + heap,
@@ -53,8 +55,6 @@ std::vector<std::string> Java(const std::string& heap, std::vector<std::string> 
   command.insert(command.end(), rest.begin(), rest.end());
   return command;
 }
-
-}  // namespace
 
 bool HasKafka() { return !JarsOnce().empty(); }
 
@@ -83,16 +83,16 @@ KafkaBroker::KafkaBroker(std::string settings) {
                 "auto.create.topics.enable=false\nnum.partitions=4\n"
                 "controlled.shutdown.enable=false\n" +
                 settings);
-  const Ended formatted =
-      RunProgram(Java("128m", {"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg",
-                               "-c", folder_ / "server.properties"}));
+  const Ended formatted = RunProgram(
+      JavaCommand("128m", {"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg",
+                           "-c", folder_ / "server.properties"}));
   EXPECT_EQ(formatted.code, 0) << formatted.output;
   Start();
 }
 
 void KafkaBroker::Start() {
-  process_ =
-      std::make_unique<Process>(Java("320m", {"kafka.Kafka", folder_ / "server.properties"}));
+  process_ = std::make_unique<Process>(
+      JavaCommand("320m", {"kafka.Kafka", folder_ / "server.properties"}));
   const bool up =
       Eventually([&] { return KafkaAnswers(address_) || process_->ExitCode().has_value(); });
   EXPECT_TRUE(up && !process_->ExitCode()) << "no Kafka:\n" << process_->Output();

@@ -18,6 +18,9 @@ bool HasKafka();
     GTEST_SKIP() << "there is no Kafka broker on this machine; ./dev install gets it"; \
   }
 
+// A command for Java with the broker's packages, among which are Kafka's client and Jackson.
+std::vector<std::string> JavaCommand(const std::string& heap, std::vector<std::string> rest);
+
 class KafkaBroker {
  public:
   // `settings` are further lines of its server.properties. Ready when constructed (a test failure

@@ -19,7 +19,7 @@ std::vector<KafkaRecord> Numbered(int from, int to, const std::string& topic = "
   std::vector<KafkaRecord> records;
   for (int i = from; i < to; ++i) {
     records.push_back(
-        {.topic = "orders", .key = "k" + std::to_string(i % kKeys), .value = std::to_string(i)});
+        {.topic = topic, .key = "k" + std::to_string(i % kKeys), .value = std::to_string(i)});
   }
   return records;
 }

@@ -18,6 +18,9 @@ struct Close {
 };
 using Client = std::unique_ptr<rd_kafka_t, Close>;
 
+void Delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+  EXPECT_EQ(message->err, RD_KAFKA_RESP_ERR_NO_ERROR) << rd_kafka_err2str(message->err);
+}
 void Quiet(const rd_kafka_t*, int, const char*, const char*) {}
 
 Client Connect(rd_kafka_type_t type, const std::string& address,
@@ -25,6 +28,7 @@ Client Connect(rd_kafka_type_t type, const std::string& address,
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   std::array<char, 512> error{};
   rd_kafka_conf_set_log_cb(conf, Quiet);
+  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, Delivered);
   const auto set = [&](const char* name, const std::string& value) {
     EXPECT_EQ(rd_kafka_conf_set(conf, name, value.c_str(), error.data(), error.size()),
               RD_KAFKA_CONF_OK)

@@ -67,6 +67,7 @@ struct Config {
   std::vector<auth::ApiKey> keys;           // those in key files have been read
   kafka::BridgeOptions kafka;               // the [[kafka.out]] and [[kafka.in]]
   std::vector<outbox::SourceOptions> outbox_sources;  // complete
+  std::map<std::string, kafka::TargetOptions> outbox_kafka;  // by source; of others it is the log
 };
 
 // The declarations of every setting outside of lists; they fill `config`, which must outlive them.
@@ -80,6 +81,7 @@ struct TopicRuleText {
 Settings DeclareTopicRule(TopicRuleText& rule);
 Settings DeclareRoute(rsocket_gateway::Route& route);
 Settings DeclareOutboxSource(outbox::SourceOptions& source);
+Settings DeclareOutboxKafka(kafka::TargetOptions& target);
 struct KeyText {
   std::string name, key, key_file;
   std::vector<std::string> post, read, administer;

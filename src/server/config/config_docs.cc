@@ -155,6 +155,8 @@ std::string ConfigurationDocs() {
   outbox::SourceOptions source;
   out += kOutboxSources;
   AddTable(out, DeclareOutboxSource(source), true);
+  kafka::TargetOptions outbox_kafka;
+  AddTable(out, DeclareOutboxKafka(outbox_kafka), true);
   KeyText key;
   out += kKeys;
   AddTable(out, DeclareKey(key));

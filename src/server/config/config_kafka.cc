@@ -7,7 +7,29 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kGiB = 1 << 30;
 
+std::vector<std::pair<std::string, kafka::Format>> OutFormats() {
+  using kafka::Format;
+  return {{"envelope", Format::kEnvelope},
+          {"cloudevents-structured", Format::kCloudEventsStructured},
+          {"cloudevents-binary", Format::kCloudEventsBinary},
+          {"raw", Format::kRaw}};
+}
+
 }  // namespace
+
+Settings DeclareOutboxKafka(kafka::TargetOptions& target) {
+  Settings settings;
+  settings.Text("kafka.brokers",
+                "With it the source's events go to Kafka, and not to the log: `host:port`, "
+                "separated by commas. `kafka.properties` are those of [[kafka.out]].",
+                target.brokers);
+  settings.Text("kafka.to", "The Kafka topic, or template, as in [[kafka.out]].", target.to);
+  settings.Choice<kafka::Format>("kafka.format", "What a message's value and headers hold.",
+                                 target.format, OutFormats());
+  settings.Time("kafka.send_timeout", "Events that Kafka has not confirmed by then go again.",
+                target.send_timeout, {std::chrono::milliseconds(100), std::chrono::hours(1)});
+  return settings;
+}
 
 Settings DeclareKafkaOut(kafka::OutOptions& out) {
   using kafka::Format;
@@ -22,10 +44,7 @@ Settings DeclareKafkaOut(kafka::OutOptions& out) {
                 "and what else Kafka does not allow `_`.",
                 out.to);
   settings.Choice<Format>("format", "What a message's value and headers hold.", out.format,
-                          {{"envelope", Format::kEnvelope},
-                           {"cloudevents-structured", Format::kCloudEventsStructured},
-                           {"cloudevents-binary", Format::kCloudEventsBinary},
-                           {"raw", Format::kRaw}});
+                          OutFormats());
   settings.Choice<kafka::OutStart>(
       "start", "Where it begins when it is started for the first time.", out.start,
       {{"end", kafka::OutStart::kEnd}, {"beginning", kafka::OutStart::kBeginning}});

@@ -288,7 +288,11 @@ class Loader {
     outbox::SourceOptions source;
     const std::string list = "outbox.source[" + std::to_string(index) + "]";
     const std::string place = entries.front().place.ToString();
-    if (!ApplyItem(DeclareOutboxSource(source), list, entries)) return;
+    Entries own, kafka;
+    for (const TomlEntry& entry : entries) {
+      (entry.key.starts_with("kafka.") ? kafka : own).push_back(entry);
+    }
+    if (!ApplyItem(DeclareOutboxSource(source), list, own)) return;
     if (source.name.empty()) return Problem(place, "`" + list + "` has no name");
     auto complete = outbox::Complete(std::move(source));
     if (!complete) {
@@ -300,7 +304,31 @@ class Loader {
       return Problem(place,
                      "`" + list + ".name` " + ShowText(other.name) + " is another's already");
     }
+    if (!kafka.empty() && !ReadOutboxKafka(list, complete->name, kafka)) return;
     config_.outbox_sources.push_back(*std::move(complete));
+  }
+
+  // What a source says of Kafka, if that is its target.
+  bool ReadOutboxKafka(const std::string& list, const std::string& source, const Entries& entries) {
+    kafka::TargetOptions target{.name = source};
+    Entries own;
+    for (TomlEntry entry : entries) {
+      constexpr std::string_view kPrefix = "kafka.properties.";
+      if (!entry.key.starts_with(kPrefix)) {
+        own.push_back(std::move(entry));
+        continue;
+      }
+      entry.key.erase(0, std::string_view("kafka.").size());
+      if (!ReadProperty(list + ".kafka", entry, target.properties)) return false;
+    }
+    if (!ApplyItem(DeclareOutboxKafka(target), list, own)) return false;
+    if (const Status checked = kafka::CheckOptions(target); !checked) {
+      Problem(entries.front().place.ToString(),
+              "`" + list + ".kafka." + checked.error().field + "` " + checked.error().message);
+      return false;
+    }
+    config_.outbox_kafka[source] = std::move(target);
+    return true;
   }
 
   void CheckTogether() {

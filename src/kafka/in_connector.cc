@@ -384,7 +384,10 @@ class InConnector final : public Connector, private ConsumerOwner {
     store_backoff_.Reset();
     backoff_.Reset();
     if (waiting_.empty()) {
-      for (const auto& [partition, offset] : skipped_) committable_[partition] = offset;
+      for (const auto& [partition, offset] : skipped_) {
+        int64_t& committable = committable_[partition];
+        committable = std::max(committable, offset);
+      }
       skipped_.clear();
     }
     CommitNow();
@@ -466,7 +469,7 @@ class InConnector final : public Connector, private ConsumerOwner {
   MonotonicTime sent_at_{};
   std::optional<MonotonicTime> retry_at_;  // when it is sent again; nothing while it is sent
   Offsets committable_;                    // once the batch under way is stored
-  Offsets skipped_;                        // dropped, behind what waits
+  Offsets skipped_;                        // dropped: committed once nothing waits
   bool more_ = false;                      // Kafka may have messages for us
   bool paused_ = false;
   bool overrun_ = false;

@@ -12,7 +12,6 @@
 #include <cstdio>
 
 #include "store/rocks/engine.h"
-#include "store/rocks/memtable.h"
 
 namespace postroad::store {
 namespace {
@@ -107,10 +106,8 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
 std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies(const RocksOptions& options) {
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  const auto memtables = NewMemtableFactory();
   for (const char* name : kFamilyNames) {
     rocksdb::ColumnFamilyOptions family;
-    family.memtable_factory = memtables;
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(cache)));
     family.write_buffer_size = std::max<uint64_t>(options.write_buffer_bytes / 2, 1 << 20);
     family.compression = rocksdb::kNoCompression;

@@ -249,6 +249,20 @@ std::unique_ptr<ConnectionReceipts::Reading> ConnectionReceipts::Read(std::strin
       given[offset.value()] = reader_.who.connection;
       if (given.size() > kMaxGiven) given.erase(given.begin());
     }
+    std::vector<Offset> Unsettled() const override {
+      std::lock_guard lock(state_->mutex);
+      const Topic& topic = *reader_.topic;
+      std::vector<Offset> unsettled;
+      bool speaks = false;
+      for (const auto& [offset, to] : topic.given) {
+        if (to != reader_.who.connection) continue;
+        const auto track = topic.tracks.find(offset);
+        const bool told = track != topic.tracks.end() && track->second.told.contains(to);
+        speaks |= told;
+        if (!told) unsettled.emplace_back(offset);
+      }
+      return speaks ? unsettled : std::vector<Offset>();
+    }
     ActiveReader& reader() { return reader_; }
 
    private:

@@ -67,6 +67,8 @@ class ConnectionReceipts {
     virtual void Sent(Offset end) = 0;
     // One event was sent, and to none of the others. For those that share.
     virtual void Given(Offset offset) = 0;
+    // Of what was given, what the client said nothing about; nothing if it never says anything.
+    virtual std::vector<Offset> Unsettled() const = 0;
   };
   struct Reader {
     ConnectionId connection;

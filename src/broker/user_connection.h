@@ -2,6 +2,7 @@
 #ifndef POSTROAD_BROKER_USER_CONNECTION_H_
 #define POSTROAD_BROKER_USER_CONNECTION_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "broker/connection_receipts.h"
 #include "broker/presence.h"
 #include "broker/questions.h"
+#include "broker/turns.h"
 
 namespace postroad::broker {
 
@@ -25,6 +27,7 @@ struct Users {
   Presence presence;
   ConnectionReceipts receipts;
   Questions questions;
+  Turns turns;
 };
 
 struct ConnectRequest {
@@ -63,6 +66,11 @@ class UserConnection {
                                                     bool shares = false) {
     return users_.receipts.Read(
         topic, {.connection = id_, .user = user_, .start = start, .shares = shares});
+  }
+  // See Turns.
+  std::unique_ptr<Turns::Place> Share(std::string_view topic, TurnOrder order, Offset start,
+                                      Executor& executor, std::function<void()> wake) {
+    return users_.turns.Enter(topic, order, start, executor, std::move(wake));
   }
   Status Ack(ConnectionAck ack) { return users_.receipts.Ack(id_, std::move(ack)); }
   // kAnswered or kFailed, with the text. See Questions::Take.

@@ -7,6 +7,7 @@
 #include "gateway/rsocket/error_map.h"
 #include "gateway/rsocket/identity.h"
 #include "gateway/rsocket/own_routes.h"
+#include "gateway/rsocket/shared_reader.h"
 #include "gateway/rsocket/topic_reader.h"
 #include "runtime/log.h"
 
@@ -110,6 +111,13 @@ Result<rsocket::StreamHandlerPtr> ClientSession::OpenReader(rsocket::Stream& str
   PayloadForm form = PayloadForm::kPlain;
   if (metadata_mime_ == rsocket::mime::kComposite) form = PayloadForm::kDescribed;
   if (request.lines) form = PayloadForm::kLine;
+  if (route.receivers != Receivers::kAll) {
+    const bool newest = route.receivers == Receivers::kNewest;
+    auto shared = std::make_unique<SharedReader>(gateway_, origin_.core, stream, form);
+    POSTROAD_TRY(shared->Open(*principal_, *connection_, std::move(request),
+                              newest ? broker::TurnOrder::kNewest : broker::TurnOrder::kOne));
+    return shared;
+  }
   auto reader = std::make_unique<TopicReader>(gateway_, origin_.core, stream, form);
   POSTROAD_TRY(reader->Open(*principal_, *connection_, std::move(request)));
   return reader;

@@ -41,13 +41,13 @@ Result<broker::StreamStart> StartOf(const json::object& object, broker::StreamSt
   return start;
 }
 
+}  // namespace
+
 Result<TopicCursor> TopicCursorOf(const std::string& text) {
   POSTROAD_ASSIGN(const Cursor cursor, DecodeCursor(text, "cursor"));
   if (const auto* topic = std::get_if<TopicCursor>(&cursor)) return *topic;
   return Invalid("cursor", "is of several topics", "BAD_CURSOR");
 }
-
-}  // namespace
 
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
                                      std::string_view data) {

@@ -10,6 +10,7 @@
 
 #include "broker/event_stream.h"
 #include "broker/user_connection.h"
+#include "core/cursor.h"
 #include "gateway/rsocket/gateway.h"
 #include "rsocket/session/session.h"
 
@@ -25,6 +26,9 @@ struct ReadRequest {
 // "format": "json" or by itself.
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
                                      std::string_view data);
+
+// The cursor of a stream of one topic.
+Result<TopicCursor> TopicCursorOf(const std::string& text);
 
 class TopicReader final : public rsocket::StreamHandler {
  public:

@@ -20,9 +20,7 @@ class ReceiversTest : public RSocketHouse {
     peer.RequestStream("r", R"({"format":"json"})", n);
     peer.ReadLine("opened");
   }
-  void PostNumber(int number) {
-    Post("user/u", R"({"payload":)" + std::to_string(number) + "}");
-  }
+  void PostNumber(int number) { Post("user/u", R"({"payload":)" + std::to_string(number) + "}"); }
   static int64_t Number(RSocketPeer& peer) {
     return peer.ReadLine("payload").at("payload").as_int64();
   }
@@ -66,7 +64,8 @@ TEST_F(ReceiversTest, WhatTheNewestLeftUnackedGoesToTheOneBefore) {
     Open(second);
     for (int i = 0; i < 3; ++i) PostNumber(i);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(Number(second), i);
-    EXPECT_EQ(second.RequestResponse("postroad.ack", R"({"topic":"user/u","offset":1})").data(), "");
+    EXPECT_EQ(second.RequestResponse("postroad.ack", R"({"topic":"user/u","offset":1})").data(),
+              "");
   }
   EXPECT_EQ(Number(first), 0);
   EXPECT_EQ(Number(first), 2);
@@ -114,12 +113,15 @@ TEST_F(ReceiversTest, AReceiptNamesTheOneThatGotIt) {
   PostNumber(1);
   const int64_t mine = Number(first), other = Number(second);
   EXPECT_NE(mine, other);
-  EXPECT_EQ(first.RequestResponse(
-                     "postroad.ack",
-                     R"({"topic":"user/u","offset":)" + std::to_string(mine) + "}").data(), "");
-  EXPECT_THAT(second.RequestResponse(
-                        "postroad.ack",
-                        R"({"topic":"user/u","offset":)" + std::to_string(mine) + "}").message(),
+  EXPECT_EQ(first
+                .RequestResponse("postroad.ack",
+                                 R"({"topic":"user/u","offset":)" + std::to_string(mine) + "}")
+                .data(),
+            "");
+  EXPECT_THAT(second
+                  .RequestResponse("postroad.ack",
+                                   R"({"topic":"user/u","offset":)" + std::to_string(mine) + "}")
+                  .message(),
               ::testing::StartsWith("UNKNOWN_DELIVERY"));
   const auto receipt =
       AskJson("GET", "/v1/receipts?timeout=60s&topic=user/u&offset=" + std::to_string(mine));

@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "gateway/http/upgrade.h"
 #include "gateway/rsocket/rsocket_gateway.h"
+#include "server/rsocket_upgrade.h"
 #include "tests/http/http_house.h"
 #include "tests/rsocket/rsocket_peer.h"
 
@@ -14,7 +16,12 @@ namespace postroad::testing {
 
 class RSocketHouse : public HttpHouse {
  protected:
-  RSocketHouse() { rsocket_options.host = "127.0.0.1"; }
+  RSocketHouse() {
+    rsocket_options.host = "127.0.0.1";
+    options.upgrades["/rsocket"] = [this](gateway::Upgrade&& upgrade) {
+      server::ToRSocket(rsocket->server())(std::move(upgrade));
+    };
+  }
   ~RSocketHouse() override { StopRSocket(); }
 
   // What tests change before Start.
@@ -23,7 +30,7 @@ class RSocketHouse : public HttpHouse {
   void Start() {
     HttpHouse::Start();
     rsocket = Must(rsocket_gateway::RSocketGateway::Start(
-        rsocket_options, {}, *broker, *authenticator, cores, SystemClock(), metrics));
+        rsocket_options, options.tls, *broker, *authenticator, cores, SystemClock(), metrics));
   }
   void StopRSocket() {
     if (rsocket) rsocket->server().Stop();

@@ -124,6 +124,7 @@ Sizes Sizes::Quick() {
           .length = std::chrono::seconds(1),
           .topics = 400'000,
           .stored = 500'000,
+          .idle = 2'000,
           .rounds = 1};
 }
 
@@ -137,6 +138,11 @@ const std::vector<Row>& Rows() {
       {"subscribe", "one subscription, delivered and acked one by one", false, SubscribeAndAck},
       {"post-latency", "post to acknowledgement at 1,000/s, p99", false, PostLatency},
       {"delivery-latency", "post acknowledged to delivered, at 1,000/s", false, DeliveryLatency},
+      {"fan-out", "one topic to 1,000 browsers (WebSocket), one event at a time", true, FanOut},
+      {"fan-out-backlog", "the same, 2,000 events at once", true, FanOutBacklog},
+      {"fan-out-sse", "one topic to 1,000 readers of server-sent events", true, FanOutSse},
+      {"browser-latency", "post by HTTP to seen by a browser, at 100/s", true, BrowserLatency},
+      {"idle-browsers", "idle browsers with an open stream each", true, IdleBrowsers},
       {"topics", "many topics of one event each", true, ManyTopics},
       {"start", "events stored, kill -9, start to ready", true, StartAfterKill},
   };

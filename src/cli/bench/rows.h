@@ -19,6 +19,8 @@ struct Sizes {
   Duration length = std::chrono::seconds(5);  // of the rows that measure for a time
   uint64_t topics = 1'000'000;
   uint64_t stored = 10'000'000;  // of the row that starts after kill -9
+  size_t readers = 1'000;        // of one topic
+  size_t idle = 15'000;          // connections
   int rounds = 3;                // ours and bare in turns; the median counts
 
   static Sizes Quick();
@@ -80,6 +82,11 @@ Result<Measured> DeliveryLatency(Bench& bench);
 Result<Measured> ManyTopics(Bench& bench);
 Result<Measured> StartAfterKill(Bench& bench);
 Result<Measured> Idle(Bench& bench);
+Result<Measured> FanOut(Bench& bench);
+Result<Measured> FanOutBacklog(Bench& bench);
+Result<Measured> FanOutSse(Bench& bench);
+Result<Measured> IdleBrowsers(Bench& bench);
+Result<Measured> BrowserLatency(Bench& bench);
 
 // --- What several rows use. ---
 

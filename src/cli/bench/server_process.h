@@ -43,6 +43,7 @@ class ServerProcess {
   void Kill();  // SIGKILL, and waits
 
   const std::string& address() const { return address_; }
+  const std::string& http_address() const { return http_address_; }  // of `serve` only
   // The value of a line of /metrics, by the metric's name with its labels. Of `serve` only.
   Result<double> Metric(const std::string& name) const;
   pid_t pid() const { return pid_; }

@@ -216,6 +216,7 @@ void ClientSession::OnIgnored(std::string_view what) {
 }
 
 void ClientSession::OnClosed(const rsocket::EndReason& reason) {
+  gateway_.Ended(reason).Add();
   if (reason.by_peer && !asked_ && metadata_mime_ == rsocket::mime::kComposite &&
       reason.message.contains("1005")) {
     LogInfo(

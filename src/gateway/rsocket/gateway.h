@@ -9,6 +9,7 @@
 #include "broker/broker.h"
 #include "gateway/rsocket/event_payload.h"
 #include "gateway/rsocket/options.h"
+#include "rsocket/session/session.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/metrics.h"
@@ -22,12 +23,15 @@ struct Gateway {
   // Null if there is none.
   const Route* FindRoute(std::string_view route) const;
   std::string RouteNames() const;
+  // Sessions that ended, by whom and how.
+  Counter& Ended(const rsocket::EndReason& reason);
 
   const RSocketOptions options;
   broker::Broker& broker;
   auth::Authenticator& authenticator;
   CorePool& cores;
   Clock& clock;
+  Metrics& metrics;
   std::vector<RunCache> caches;  // one a core
   Gauge& sessions_open;
   Gauge& streams_open;

@@ -83,12 +83,13 @@ std::vector<Route> DefaultRoutes() {
 }
 
 Gateway::Gateway(RSocketOptions o, broker::Broker& b, auth::Authenticator& a, CorePool& c, Clock& k,
-                 Metrics& metrics)
+                 Metrics& m)
     : options(std::move(o)),
       broker(b),
       authenticator(a),
       cores(c),
       clock(k),
+      metrics(m),
       caches(c.size()),
       sessions_open(
           metrics.GetGauge("postroad_rsocket_sessions_open", "RSocket sessions that are set up.")),
@@ -105,7 +106,19 @@ Gateway::Gateway(RSocketOptions o, broker::Broker& b, auth::Authenticator& a, Co
           "Frames of RSocket clients that make no sense, and fire-and-forgets to routes that there "
           "are not.")),
       forgotten(metrics.GetCounter("postroad_rsocket_fire_and_forget_failed_total",
-                                   "Posts and acks by fire-and-forget that could not be done.")) {}
+                                   "Posts and acks by fire-and-forget that could not be done.")) {
+  // Seen at 0 before the first.
+  Ended({.code = rsocket::ErrorFrameCode::kConnectionError});
+  Ended({.code = rsocket::ErrorFrameCode::kConnectionClose, .by_peer = true});
+}
+
+Counter& Gateway::Ended(const rsocket::EndReason& reason) {
+  return metrics.GetCounter("postroad_rsocket_sessions_ended_total",
+                            "RSocket sessions that ended, by whom (peer: also lost connections) "
+                            "and with which code.",
+                            {{"by", reason.by_peer ? "peer" : "server"},
+                             {"code", rsocket::ErrorFrameCodeName(reason.code)}});
+}
 
 const Route* Gateway::FindRoute(std::string_view route) const {
   const auto found = std::ranges::find(options.routes, route, &Route::route);

@@ -62,11 +62,11 @@ struct Config {
   rsocket_gateway::RSocketOptions rsocket;  // its address is filled in when serving
   std::string rsocket_path = "/rsocket";    // on the HTTP port; empty: no WebSocket
   broker::UserOptions users;
-  gateway::GrpcOptions grpc;                // its addresses and version are filled in when serving
-  gateway::HttpOptions http;                // the same
-  std::vector<auth::ApiKey> keys;           // those in key files have been read
-  kafka::BridgeOptions kafka;               // the [[kafka.out]] and [[kafka.in]]
-  std::vector<outbox::SourceOptions> outbox_sources;  // complete
+  gateway::GrpcOptions grpc;       // its addresses and version are filled in when serving
+  gateway::HttpOptions http;       // the same
+  std::vector<auth::ApiKey> keys;  // those in key files have been read
+  kafka::BridgeOptions kafka;      // the [[kafka.out]] and [[kafka.in]]
+  std::vector<outbox::SourceOptions> outbox_sources;         // complete
   std::map<std::string, kafka::TargetOptions> outbox_kafka;  // by source; of others it is the log
 };
 

@@ -58,5 +58,6 @@ export class ByteReader {
   }
 }
 
-export const fromBase64Url = (text: string): Bytes =>
+/** Of either alphabet. */
+export const fromBase64 = (text: string): Bytes =>
   Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (letter) => letter.charCodeAt(0));

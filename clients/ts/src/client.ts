@@ -2,7 +2,7 @@
 // keeps the place behind what it is done with.
 import { utf8, textOf, type Bytes } from './bytes.js';
 import { untilAborted, type Status } from './connection.js';
-import { CursorSaver } from './cursors.js';
+import { CursorSaver, type CursorStore } from './cursors.js';
 import { PostroadError } from './error.js';
 import { Inbox } from './inbox.js';
 import type { Item } from './item.js';
@@ -64,13 +64,14 @@ class PostroadClient<T> implements Client<T> {
     // Besides events there are notices and places, which wait here too.
     this.inbox = new Inbox(window * 2);
     this.saver = new CursorSaver(cursors, connection.link.world.clock, (error) => this.complain(error));
-    const stored = async (): Promise<string | undefined> => (await cursors.load()) ?? undefined;
+    const stored = async (): Promise<string | undefined> => (await this.load(cursors)) || undefined;
     this.make = shared ? sharedConnection(key, connection, stored) : ownConnection(connection);
     if (options.onState) this.listeners.add(options.onState);
-    if (shared) this.begin(undefined);
-    else void stored().catch((error) => this.complain(error)).then((cursor) => this.begin(cursor || undefined));
+    // Later, so that the application's handlers find the client that this makes. Of tabs that share,
+    // only one needs what is kept.
+    void (shared ? Promise.resolve(undefined) : stored()).then((cursor) => this.begin(cursor));
     this.listenToPage(connection.link.world);
-    if (options.onEvent || options.onNotice) void this.pump();
+    if (options.onEvent) void this.pump();
   }
 
   get state(): State {
@@ -198,6 +199,15 @@ class PostroadClient<T> implements Client<T> {
     }
   }
 
+  private async load(cursors: CursorStore): Promise<string | null | undefined> {
+    try {
+      return await cursors.load();
+    } catch (error) {
+      this.complain(error);
+      return undefined;
+    }
+  }
+
   private begin(cursor: string | undefined): void {
     if (this.leave.signal.aborted) return;
     this.source = this.make(cursor, {
@@ -213,8 +223,17 @@ class PostroadClient<T> implements Client<T> {
   private hear(status: Status): void {
     if (this.away) return;
     this.current = status;
-    for (const listener of this.listeners) listener(status);
+    for (const listener of this.listeners) this.tell(listener, status);
     if (status.state === 'Closed') this.end(status.error!, status.error);
+  }
+
+  // What a listener throws is its own affair.
+  private tell(listener: (status: Status) => void, status: Status): void {
+    try {
+      listener(status);
+    } catch (error) {
+      this.complain(error);
+    }
   }
 
   private end(reason: PostroadError, error: PostroadError | undefined): void {
@@ -289,7 +308,8 @@ class Handled {
 }
 
 /** A client of the world given; tests have their own. */
-export const connectIn = <T>(world: World | undefined, options: Options<T>): Client<T> => new PostroadClient<T>(options, world);
+export const connectIn = <T>(world: World | undefined, options: Options<T>): Client<T> =>
+  new PostroadClient<T>(options, world);
 
 /**
  * Connects to a server, and stays connected until close(), over lost connections and restarts of

@@ -1,6 +1,6 @@
 // Keeps a link to the server: attempts, waits, the choice between WebSocket and server-sent events,
 // and the place from which the next link goes on. The application above sees one stream of items.
-import { asError, isFinal, lost, PostroadError } from './error.js';
+import { asError, isFinal, lost, PostroadError, refusesCursor } from './error.js';
 import { itemOf, type Item, type Line } from './item.js';
 import type { Asked, From, Link, LinkEvents, LinkOptions, OpenLink, Start, Transport } from './link.js';
 import type { Bytes } from './bytes.js';
@@ -159,7 +159,7 @@ export class Connection {
       this.set('attempt');
       const error = await this.connect().catch(asError);
       if (this.stopped) return;
-      if (error.reason === 'BAD_CURSOR') this.forget(error);
+      if (refusesCursor(error)) this.forget(error);
       if (isFinal(error, this.options.freshTokens)) return this.stop(error);
       this.set('lose', error);
       await this.pause(this.waits.next());

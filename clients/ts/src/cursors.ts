@@ -27,7 +27,8 @@ export class CursorSaver {
   private timer: Timer;
 
   constructor(
-    private readonly store: CursorStore, private readonly clock: Clock, private readonly failed: (error: unknown) => void,
+    private readonly store: CursorStore, private readonly clock: Clock,
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   save(cursor: string): void {

@@ -5,7 +5,7 @@ export class PostroadError extends Error {
   override readonly name = 'PostroadError';
 
   constructor(
-    /** As in `NO_USER`, `PERMISSION_DENIED`, `REPLACED`, or `CONNECTION_LOST`, `TIMED_OUT`, `CLOSED` of the client's own. */
+    /** The server's, as in `NO_USER`, `REPLACED`; or the client's own, as in `CONNECTION_LOST`, `TIMED_OUT`, `CLOSED`. */
     readonly reason: string,
     message: string,
     /** Whether the server said it: else it was not reached, or went away. */
@@ -28,9 +28,14 @@ export const asError = (thrown: unknown): PostroadError =>
 
 // A connection that is refused with one of these would be refused again.
 const final = new Set([
-  'NO_USER', 'BAD_METADATA', 'BAD_NAME', 'UNAUTHENTICATED', 'PERMISSION_DENIED', 'NO_ROUTE', 'REPLACED', 'CLOSED',
+  'NO_USER', 'BAD_METADATA', 'BAD_NAME', 'TOO_LONG', 'NOT_ALLOWED', 'PERMISSION_DENIED', 'ORIGIN_NOT_ALLOWED', 'NO_ROUTE',
+  'NO_SUCH_PATH', 'REPLACED', 'CLOSED',
 ]);
+const ofTokens = new Set(['UNAUTHENTICATED', 'KEY_MISSING', 'KEY_UNKNOWN']);
+
+/** Whether the place that is kept is none that the server can go on from. */
+export const refusesCursor = ({ reason }: PostroadError): boolean => reason === 'BAD_CURSOR' || reason === 'BEYOND_END';
 
 /** Whether to try again is of no use. With a token that is asked for each time it may be of use. */
 export const isFinal = ({ reason }: PostroadError, freshTokens: boolean): boolean =>
-  final.has(reason) && !(freshTokens && reason === 'UNAUTHENTICATED');
+  final.has(reason) || (ofTokens.has(reason) && !freshTokens);

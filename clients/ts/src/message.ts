@@ -1,4 +1,5 @@
 // What an application gets: events, and notices of what a stream has to tell beside them.
+import { fromBase64 } from './bytes.js';
 import type { EventLine, Item } from './item.js';
 
 export interface PostroadEvent<T = unknown> {
@@ -37,7 +38,7 @@ export interface EpochChanged {
   readonly now: string;
 }
 
-/** The server could not read the cursor that was kept: reading goes on from where `start` says. */
+/** The server cannot go on from the cursor that was kept: reading goes on from where `start` says. */
 export interface CursorRefused {
   readonly kind: 'cursorRefused';
   readonly reason: string;
@@ -57,8 +58,6 @@ export interface Ack {
 export type SendAck = (ack: Ack) => Promise<void>;
 
 const date = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
-
-export const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 export function toEvent<T>(line: EventLine, cursor: string, send: SendAck): PostroadEvent<T> {
   const { topic, offset } = line;

@@ -27,12 +27,13 @@ export interface Options<T = unknown> {
   token?: string | (() => string | undefined | Promise<string | undefined>);
   /** "notifications.stream" unless given. */
   route?: string;
-  /** What server-sent events read where WebSocket is blocked: the topic behind the route. "user/<user>" unless given. */
+  /** The topic behind the route, which server-sent events read. "user/<user>" unless given. */
   topic?: string;
   /** Where to begin when no cursor is kept. The end unless given, or what the server's route says. */
   start?: Start;
   /** Called in order; the next event waits for what it returns. Without it, loop over the client. */
   onEvent?: (event: PostroadEvent<T>) => unknown;
+  /** Beside `onEvent`; a loop has notices among its messages. */
   onNotice?: (notice: Notice) => unknown;
   /** Answers the server's questions: what it returns is the answer, what it throws the refusal. */
   onQuestion?: (question: Question) => unknown;

@@ -1,6 +1,6 @@
 // Where a reader is, by the cursor of what it has: tells what is new from what it had before, so
 // that reading again from an earlier place repeats nothing. docs/formats/cursor.md has the bytes.
-import { fromBase64Url } from './bytes.js';
+import { fromBase64 } from './bytes.js';
 import type { Item } from './item.js';
 
 // Of a topic's cursor: the kind, the epoch and the topic; and the offset that is next.
@@ -20,7 +20,7 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toSt
 export function parseCursor(cursor: string): TopicCursor | undefined {
   let bytes: Uint8Array;
   try {
-    bytes = fromBase64Url(cursor);
+    bytes = fromBase64(cursor);
   } catch {
     return undefined;
   }

@@ -30,7 +30,8 @@ const base64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => S
 
 function eventJson({ payload, contentType, deliverAt, searchKeys, ...event }: NewEvent): object {
   const body = payload instanceof Uint8Array ? { payload_base64: base64(payload) } : { payload };
-  return { id: randomName(), ...event, ...body, content_type: contentType, deliver_at: deliverAt, search_keys: searchKeys };
+  const names = { content_type: contentType, deliver_at: deliverAt, search_keys: searchKeys };
+  return { id: randomName(), ...event, ...body, ...names };
 }
 
 export const postJson = (events: readonly NewEvent[]): string => JSON.stringify({ events: events.map(eventJson) });

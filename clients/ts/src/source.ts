@@ -30,7 +30,8 @@ export interface Source {
 export type MakeSource = (cursor: string | undefined, events: SourceEvents) => Source;
 
 /** Nobody here answers: the asker reads it. */
-export const noHandler = (): Promise<Bytes> => Promise.reject(new Error('NO_HANDLER: this application answers no questions'));
+export const noHandler = (): Promise<Bytes> =>
+  Promise.reject(new Error('NO_HANDLER: this application answers no questions'));
 
 export function ownConnection(options: ConnectionOptions): MakeSource {
   return (cursor, events) => {

@@ -1,13 +1,21 @@
 // A link by server-sent events, for where WebSocket is blocked: read with fetch, which can set
 // headers and holds back a server that is faster than the application. What goes the other way are
 // requests of the HTTP API.
-import { textOf, utf8, type Bytes } from './bytes.js';
+import { fromBase64, textOf, utf8, type Bytes } from './bytes.js';
 import { asError, lost, PostroadError } from './error.js';
 import { EventText, type ServerSentEvent } from './event_text.js';
 import type { From, Link, LinkEvents, LinkOptions } from './link.js';
 import type { Line } from './item.js';
 import { startOf } from './websocket_link.js';
 import type { Timer } from './world.js';
+
+interface QuestionEvent {
+  readonly question: string;
+  readonly route: string;
+  readonly timeout_ms: number;
+  readonly payload?: unknown;
+  readonly payload_base64?: string;
+}
 
 interface Problem {
   readonly reason: string;
@@ -171,12 +179,12 @@ class SseLink implements Link {
     const value = JSON.parse(data);
     if (name === 'opened') this.connection = value.connection;
     else if (name === 'question') void this.answer(value);
-    else if (name === 'cancel') this.questions.get(value.question)?.abort();
+    else if (name === 'question_over') this.questions.get(value.question)?.abort();
     else if (name === 'end') this.close(refusal(value));
     else this.line(name === '' || name === 'message' ? { ...value, ...cursor } : { [name]: value, ...cursor });
   }
 
-  private async answer(question: { question: string; route: string; timeout_ms: number; payload?: unknown; payload_base64?: string }): Promise<void> {
+  private async answer(question: QuestionEvent): Promise<void> {
     const { clock } = this.options.world;
     const abort = new AbortController();
     this.questions.set(question.question, abort);
@@ -197,8 +205,8 @@ class SseLink implements Link {
   }
 }
 
-function payloadBytes({ payload, payload_base64: base64 }: { payload?: unknown; payload_base64?: string }): Bytes {
-  if (base64 !== undefined) return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+function payloadBytes({ payload, payload_base64: base64 }: QuestionEvent): Bytes {
+  if (base64 !== undefined) return fromBase64(base64);
   return utf8(typeof payload === 'string' ? payload : JSON.stringify(payload));
 }
 

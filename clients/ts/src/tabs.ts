@@ -215,9 +215,11 @@ class Tab implements Source {
     const own = new AbortController();
     const stop = (): void => own.abort();
     signal.addEventListener('abort', stop);
-    const answer = new Promise<Bytes>((resolve, reject) => this.answers.set(id, { resolve, reject }));
+    const answer = new Promise<Bytes>((resolve, reject) => {
+      this.answers.set(id, { resolve, reject });
+      this.events.asked?.({ route, body, signal: own.signal }).then(resolve, reject);
+    });
     this.say({ is: 'asked', id, route, body });
-    this.events.asked?.({ route, body, signal: own.signal }).then(this.answers.get(id)!.resolve, this.answers.get(id)!.reject);
     return untilAborted(answer, signal).finally(() => {
       own.abort();
       this.answers.delete(id);

@@ -14,16 +14,7 @@ const wellKnown: Readonly<Record<number, string>> = {
   0x7e: 'message/x.rsocket.routing.v0',
 };
 
-function entry(type: number | string, body: Bytes): Bytes {
-  let head: Bytes;
-  if (typeof type === 'number') {
-    head = number(0x80 | type, 1);
-  } else {
-    const name = utf8(type);
-    head = concat([number(name.length - 1, 1), name]);
-  }
-  return concat([head, number(body.length, 3), body]);
-}
+const entry = (type: number, body: Bytes): Bytes => concat([number(0x80 | type, 1), number(body.length, 3), body]);
 
 export function routeEntry(route: string): Bytes {
   const tag = utf8(route);
@@ -31,8 +22,6 @@ export function routeEntry(route: string): Bytes {
 }
 
 export const bearerEntry = (token: string): Bytes => entry(authentication, concat([number(bearer, 1), utf8(token)]));
-
-export const jsonEntry = (mime: string, value: unknown): Bytes => entry(mime, utf8(JSON.stringify(value)));
 
 /** The entries by MIME type; the number of one that is not known here. Throws a RangeError. */
 export function decodeComposite(metadata: Bytes): Map<string, Bytes> {

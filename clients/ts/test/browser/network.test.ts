@@ -44,7 +44,7 @@ test('a network that is cut, or swallows everything, is noticed, and nothing is 
   await proxy.stop();
 });
 
-test('offline is noticed within the probe, though the keepalive is slow; online connects at once, though the wait is long', async () => {
+test('offline is noticed within the probe; online connects at once', async () => {
   const proxy = await Proxy.start(t.server.address);
   const [context, user] = [await t.context(), t.user()];
   const tab = await t.tab(context, { user, url: proxy.url, ...patient });

@@ -66,6 +66,20 @@ for (const transport of ['websocket', 'sse'] as const) {
     await until(() => cancelled.length > 0, 'the handler hears that nobody waits any more');
   });
 
+  test(`${transport}: who is asked hears that another has answered`, async () => {
+    let over = false;
+    const slow = await t.connected({
+      transport, onQuestion: ({ signal }) => new Promise((done) => signal.addEventListener('abort', () => {
+        over = true;
+        done(0);
+      })),
+    });
+    await t.connected({ transport, user: slow.user, onQuestion: () => 'mine' });
+    const { answers } = await t.server.fetch(`/v1/questions?user=${slow.user}&timeout=5m`, 'POST', {});
+    assert.deepEqual(answers.map((one: any) => one.state).sort(), ['answered', 'cancelled']);
+    await until(() => over, 'it hears so');
+  });
+
   test(`${transport}: a client without a handler refuses questions`, async () => {
     const watcher = await t.connected({ transport });
     const { answers } = await t.server.fetch(`/v1/questions?user=${watcher.user}&timeout=5s`, 'POST', {});

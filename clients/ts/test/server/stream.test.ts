@@ -171,6 +171,18 @@ test('large events come whole, in fragments of their connection', async () => {
   await watcher.has(large);
 });
 
+test('a listener that throws, and a store that fails, are told of and harm nothing', async () => {
+  const watcher = t.watch({
+    onState: () => { throw new Error('a listener'); },
+    cursors: { load: () => Promise.reject(new Error('no load')), save: () => Promise.reject(new Error('no save')) },
+  });
+  await watcher.connected();
+  await t.server.post(watcher.user, 1);
+  await watcher.has(1);
+  await until(() => watcher.errors.some((error) => String(error).includes('no save')), 'the store is told of');
+  for (const what of ['a listener', 'no load']) assert.ok(watcher.errors.some((error) => String(error).includes(what)));
+});
+
 test('a loop has every message, and the place is behind what it is done with', async () => {
   const cursors = memoryCursors();
   const watcher = t.watch({ cursors, onEvent: undefined as never, onNotice: undefined as never });

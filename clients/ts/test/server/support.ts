@@ -23,7 +23,10 @@ export class Watcher {
       user: this.user, WebSocket, backoff: { base: 20, max: 200 },
       onEvent: (event) => this.messages.push(event), onNotice: (notice) => this.messages.push(notice),
       onError: (error) => this.errors.push(error),
-      onState: ({ state, transport, error }) => this.states.push(state === 'Connected' ? `${state} ${transport}` : error ? `${state} ${error.reason}` : state),
+      onState: ({ state, transport, error }) => {
+        const more = state === 'Connected' ? transport : error?.reason;
+        this.states.push(more ? `${state} ${more}` : state);
+      },
       ...options,
     });
   }

@@ -11,11 +11,11 @@ export class Server {
   private process: ChildProcess | undefined;
   private addresses: Record<string, string> = { http: '127.0.0.1:0', grpc: '127.0.0.1:0', rsocket: '127.0.0.1:0' };
 
-  private constructor(private readonly flags: readonly string[]) {}
+  private constructor() {}
 
   /** `config` is a settings file's text. */
-  static async start(config = '', ...flags: string[]): Promise<Server> {
-    const server = new Server(flags);
+  static async start(config = ''): Promise<Server> {
+    const server = new Server();
     writeFileSync(server.config, config);
     await server.start();
     return server;
@@ -37,9 +37,10 @@ export class Server {
     const ports = join(this.data, 'ports');
     rmSync(ports, { force: true });
     const listen = Object.entries(this.addresses).flatMap(([protocol, address]) => [`--listen.${protocol}`, address]);
-    this.process = spawn(program, ['serve', '--config', this.config, '--data', this.data, '--log.level', 'warn', ...listen, ...this.flags],
-      { stdio: ['ignore', 'ignore', 'inherit'] });
+    const own = ['--config', this.config, '--data', this.data, '--log.level', 'warn'];
+    this.process = spawn(program, ['serve', ...own, ...listen], { stdio: ['ignore', 'ignore', 'inherit'] });
     await until(() => existsSync(ports) || this.process!.exitCode !== null, 'the server starts');
+    if (!existsSync(ports)) throw new Error(`the server does not start: it ended with ${this.process.exitCode}`);
     const lines = readFileSync(ports, 'utf8').trim().split('\n');
     this.addresses = Object.fromEntries(lines.map((line) => line.split(' ') as [string, string]));
   }

@@ -113,7 +113,7 @@ test('credit: as much as fits, less what the application holds', async () => {
   assert.equal(t.server.last.granted, 5, 'so is what was there before');
 });
 
-for (const reason of ['NO_USER', 'REPLACED', 'UNAUTHENTICATED', 'PERMISSION_DENIED', 'NO_ROUTE']) {
+for (const reason of ['NO_USER', 'REPLACED', 'KEY_MISSING', 'KEY_UNKNOWN', 'NOT_ALLOWED', 'NO_ROUTE']) {
   test(`${reason} is final`, async () => {
     const t = new Fixture({ sse: true });
     await settled();
@@ -138,7 +138,7 @@ test('a token that is asked for is asked for again', async () => {
   let asked = 0;
   const t = new Fixture({ token: () => `token ${++asked}`, freshTokens: true });
   await settled();
-  t.server.last.close(fromServerText('UNAUTHENTICATED: expired'));
+  t.server.last.close(fromServerText('KEY_UNKNOWN: expired'));
   await t.clock.advance(100);
   assert.deepEqual(t.server.links.map(({ options }) => options.token), ['token 1', 'token 2']);
 });
@@ -200,14 +200,16 @@ test('where WebSocket worked before, a server that is down does not lead to serv
   assert.deepEqual(t.server.links.map(({ transport }) => transport), ['websocket', 'websocket', 'websocket', 'sse']);
 });
 
-test('a cursor the server cannot read is told, and left', async () => {
-  const t = new Fixture({ cursor: 'garbage', start: 'beginning' });
-  await settled();
-  t.server.last.close(fromServerText('BAD_CURSOR: cursor: is none'));
-  await t.clock.advance(100);
-  assert.deepEqual(t.items.map(({ kind }) => kind), ['cursorRefused']);
-  assert.equal(t.server.last.reads[0]!.from, 'beginning');
-});
+for (const reason of ['BAD_CURSOR', 'BEYOND_END']) {
+  test(`a cursor that the server cannot go on from (${reason}) is told, and left`, async () => {
+    const t = new Fixture({ cursor: cursorAt(9), start: 'beginning' });
+    await settled();
+    t.server.last.close(fromServerText(`${reason}: cursor: because`));
+    await t.clock.advance(100);
+    assert.deepEqual(t.items.map(({ kind }) => kind), ['cursorRefused']);
+    assert.equal(t.server.last.reads[0]!.from, 'beginning');
+  });
+}
 
 test('waking tries at once, or looks whether the connection lives', async () => {
   const t = new Fixture();

@@ -18,7 +18,8 @@ export class FakeLink implements Link {
   ended = false;
 
   constructor(
-    readonly transport: Transport, readonly options: LinkOptions, from: From, credit: number, private readonly events: LinkEvents,
+    readonly transport: Transport, readonly options: LinkOptions, from: From, credit: number,
+    private readonly events: LinkEvents,
   ) {
     this.read(from, credit);
   }
@@ -53,7 +54,8 @@ export class FakeLink implements Link {
   /** Events of these offsets. */
   send(...offsets: number[]): void {
     for (const offset of offsets) {
-      this.events.line({ topic: 'user/u', offset, id: `id-${offset}`, stored_at: '2026-01-31T08:00:00Z', cursor: cursorAt(offset + 1), payload: offset });
+      const event = { topic: 'user/u', offset, id: `id-${offset}`, stored_at: '2026-01-31T08:00:00Z', payload: offset };
+      this.events.line({ ...event, cursor: cursorAt(offset + 1) });
     }
   }
   line(line: object): void {

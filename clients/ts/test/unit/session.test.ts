@@ -22,7 +22,9 @@ class Script {
     send: (frame) => this.sent.push(decodeFrame(frame)),
     end: () => this.ended++,
     events: {
-      asked: ({ data }, signal) => new Promise((answer, refuse) => this.asked.push({ text: textOf(data), signal, answer, refuse })),
+      asked: ({ data }, signal) => new Promise((answer, refuse) => {
+        this.asked.push({ text: textOf(data), signal, answer, refuse });
+      }),
       closed: (error) => this.closed.push(error),
     },
   });

@@ -58,6 +58,12 @@ class Channels {
   })(this);
 }
 
+interface TabOptions {
+  window?: number;
+  hold?: boolean;
+  asked?: Tab['asked'];
+}
+
 class Browser {
   readonly clock = new ManualClock();
   readonly server = new FakeServer();
@@ -66,7 +72,7 @@ class Browser {
   stored: string | undefined;
   readonly tabs: Tab[] = [];
 
-  tab(more: { window?: number; hold?: boolean; asked?: Tab['asked'] } = {}): Tab {
+  tab(more: TabOptions = {}): Tab {
     const tab = new Tab(this, more);
     this.tabs.push(tab);
     return tab;
@@ -89,7 +95,7 @@ class Tab {
   readonly asked: ((text: string, signal: AbortSignal) => Promise<Uint8Array>) | undefined;
   held = 0;
 
-  constructor(browser: Browser, { window = 100, hold = false, asked }: { window?: number; hold?: boolean; asked?: Tab['asked'] }) {
+  constructor(browser: Browser, { window = 100, hold = false, asked }: TabOptions) {
     const world = testWorld(browser.clock, { locks: browser.locks as any, BroadcastChannel: browser.channels.Channel as any });
     this.asked = asked;
     const make = sharedConnection('key', {
@@ -263,7 +269,7 @@ test('a tab that words went lost to is given what it lacks, in order', () => wit
   assert.deepEqual(a.offsets, [0, 1, 2, 3]);
 }));
 
-test('a tab that slept through events and the end of their leader is given them by the next', () => withBrowser(async (browser) => {
+test('a tab that slept through events and the end of their leader has them by the next', () => withBrowser(async (browser) => {
   const a = browser.tab();
   browser.tab();
   const sleeper = browser.tab();

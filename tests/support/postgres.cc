@@ -72,7 +72,7 @@ std::string PgSession::Try(const std::string& sql) {
   return error;
 }
 
-PostgresServer::PostgresServer() : programs_(ProgramsFolder()) {
+PostgresServer::PostgresServer(bool durable) : durable_(durable), programs_(ProgramsFolder()) {
   if (programs_.empty()) {
     ADD_FAILURE() << "no PostgreSQL: apt-get install postgresql";
     return;
@@ -112,7 +112,8 @@ void PostgresServer::Start() {
     if (!process_ || process_->ExitCode()) {
       process_ = std::make_unique<Process>(
           AsServer({programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
-                    "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"}));
+                    "listen_addresses=", "-c", std::string("fsync=") + (durable_ ? "on" : "off"),
+                    "-c", "max_connections=50"}));
     }
     return Answers(url);
   })) << process_->Output();

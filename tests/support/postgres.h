@@ -35,7 +35,8 @@ class PgSession {
 // under root it runs as the user that its package has made.
 class PostgresServer {
  public:
-  PostgresServer();  // ready when constructed
+  // Ready when constructed. Only a durable one waits for the disk.
+  explicit PostgresServer(bool durable = false);
   ~PostgresServer();
 
   // A new, empty database's URL.
@@ -50,6 +51,7 @@ class PostgresServer {
   std::vector<std::string> AsServer(std::vector<std::string> command) const;
 
   TempFolder folder_;
+  const bool durable_;
   std::string programs_;
   std::unique_ptr<Process> process_;
   int databases_ = 0;

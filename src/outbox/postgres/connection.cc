@@ -84,15 +84,32 @@ Error Connection::Lost() const {
 }
 
 Result<Rows> Connection::Run(const std::string& sql, const Parameters& parameters, bool binary) {
+  std::string name;
+  if (!parameters.empty()) {
+    POSTROAD_ASSIGN(name, Prepare(sql));
+  }
   std::vector<const char*> values;
   for (const Parameter& one : parameters) values.push_back(one ? one->c_str() : nullptr);
-  if (!PQsendQueryParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
-                         values.data(), nullptr, nullptr, binary)) {
-    return Fail(Lost());
-  }
+  const auto count = static_cast<int>(values.size());
+  const int sent = name.empty() ? PQsendQueryParams(connection_, sql.c_str(), 0, nullptr, nullptr,
+                                                    nullptr, nullptr, binary)
+                                : PQsendQueryPrepared(connection_, name.c_str(), count,
+                                                      values.data(), nullptr, nullptr, binary);
+  if (!sent) return Fail(Lost());
   POSTROAD_ASSIGN(std::shared_ptr<PGresult> result, Finish());
   if (!IsGood(result.get())) return Fail(ErrorOf(result.get()));
   return Rows(std::move(result));
+}
+
+// The statement's name, new or known.
+Result<std::string> Connection::Prepare(const std::string& sql) {
+  if (const auto known = prepared_.find(sql); known != prepared_.end()) return known->second;
+  const std::string name = "p" + std::to_string(prepared_.size());
+  if (!PQsendPrepare(connection_, name.c_str(), sql.c_str(), 0, nullptr)) return Fail(Lost());
+  POSTROAD_ASSIGN(const std::shared_ptr<PGresult> result, Finish());
+  if (!IsGood(result.get())) return Fail(ErrorOf(result.get()));
+  prepared_[sql] = name;
+  return name;
 }
 
 Status Connection::RunScript(const std::string& sql) {

@@ -3,6 +3,7 @@
 #define POSTROAD_OUTBOX_POSTGRES_CONNECTION_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,7 +54,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // UNAVAILABLE if the connection is lost, CANCELLED if the waker stopped; else the server's error:
-  // PERMISSION_DENIED, FAILED_PRECONDITION; reason is the SQLSTATE.
+  // PERMISSION_DENIED, FAILED_PRECONDITION; reason is the SQLSTATE. What has parameters is prepared
+  // the first time, so its text is to be one of a few.
   Result<Rows> Run(const std::string& sql, const Parameters& parameters = {}, bool binary = false);
   // Several commands without parameters, in one transaction.
   Status RunScript(const std::string& sql);
@@ -67,6 +69,7 @@ class Connection {
 
  private:
   Connection(pg_conn* connection, Waker& waker) : connection_(connection), waker_(waker) {}
+  Result<std::string> Prepare(const std::string& sql);
   Result<std::shared_ptr<pg_result>> Finish();
   Status AwaitAnswer();
   bool TakeNotices();
@@ -74,6 +77,7 @@ class Connection {
 
   pg_conn* const connection_;
   Waker& waker_;
+  std::map<std::string, std::string> prepared_;  // statements' names by their text
 };
 
 }  // namespace postroad::outbox::postgres

@@ -87,7 +87,7 @@ Status SnapshotSource::LoadProgress() {
   settled_ = read_;
   in_pass_ = 0;
   retries_sent_ = false;
-  look_for_retries_ = true;
+  next_look_ = {};
   cleaned_to_ = cleaning_at_ = 0;
   return {};
 }
@@ -116,8 +116,7 @@ Result<PagePtr> SnapshotSource::Read() {
 // Rows set aside that are to be sent again, if it is time to look for them.
 Result<PagePtr> SnapshotSource::ReadRetries() {
   const auto now = std::chrono::steady_clock::now();
-  if (retries_sent_ || (!look_for_retries_ && now < next_look_)) return PagePtr();
-  look_for_retries_ = false;
+  if (retries_sent_ || now < next_look_) return PagePtr();
   next_look_ = now + kRetryLook;
   const std::string wanted = "SELECT * FROM " + text_ + " WHERE id::text IN (SELECT id FROM " +
                              poison_.quoted() + " WHERE reader = $2 AND retry) ORDER BY id LIMIT " +
@@ -231,11 +230,7 @@ Status SnapshotSource::SaveProgress(const Position& position, const std::string&
                                        " is gone; everything that is kept is sent again");
 }
 
-Result<bool> SnapshotSource::Wait(Duration at_most) {
-  POSTROAD_ASSIGN(const bool notified, connection_->WaitForNotice(at_most));
-  look_for_retries_ |= notified;
-  return notified;
-}
+Result<bool> SnapshotSource::Wait(Duration at_most) { return connection_->WaitForNotice(at_most); }
 
 Result<std::vector<PoisonRow>> SnapshotSource::ListPoison(size_t limit) {
   return poison_.List(*connection_, limit);

@@ -70,10 +70,10 @@ class SnapshotSource final : public Source {
   std::string text_;  // the table's quoted name
   Position read_, settled_;
   int64_t in_pass_ = 0;  // rows of a pass small enough for one page; 0: read by id
-  bool look_for_retries_ = true, retries_sent_ = false;
-  std::chrono::steady_clock::time_point next_look_{};
-  int64_t cleaned_to_ = 0;   // every row up to it is gone
-  int64_t cleaning_at_ = 0;  // in this round of cleaning
+  bool retries_sent_ = false;
+  std::chrono::steady_clock::time_point next_look_{};  // for rows set aside that shall go again
+  int64_t cleaned_to_ = 0;                             // every row up to it is gone
+  int64_t cleaning_at_ = 0;                            // in this round of cleaning
 };
 
 }  // namespace postroad::outbox::postgres

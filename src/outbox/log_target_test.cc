@@ -78,6 +78,18 @@ TEST_F(LogTargetTest, PoisonIsLeftOutWithItsReasonAndTheRestIsStored) {
   EXPECT_EQ(Send(BatchOf({Make("", "6")}))[0].outcome, Outcome::kPoison);
 }
 
+TEST_F(LogTargetTest, AFutureEventSentAgainIsScheduledOnce) {
+  Event later = Make("later", "1");
+  later.deliver_at = kLatestTime - std::chrono::hours(1);
+  EXPECT_EQ(Send(BatchOf({later}))[0].outcome, Outcome::kStored);
+  EXPECT_EQ(Send(BatchOf({later}))[0].outcome, Outcome::kDuplicate);
+  journal::ScheduledQuery query;
+  query.topic = "later";
+  const auto page = stack.broker().ListScheduled(auth::Principal::Anyone(), query);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->events.size(), 1u);
+}
+
 TEST_F(LogTargetTest, ABatchLargerThanAPostGoesInSeveral) {
   std::vector<Event> events;
   std::vector<std::string> ids;

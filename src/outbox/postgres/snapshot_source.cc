@@ -118,9 +118,9 @@ Result<PagePtr> SnapshotSource::ReadRetries() {
   const auto now = std::chrono::steady_clock::now();
   if (retries_sent_ || now < next_look_) return PagePtr();
   next_look_ = now + kRetryLook;
-  const std::string wanted = "SELECT * FROM " + text_ + " WHERE id::text IN (SELECT id FROM " +
-                             poison_.quoted() + " WHERE reader = $2 AND retry) ORDER BY id LIMIT " +
-                             std::to_string(options_.batch_rows);
+  const std::string wanted =
+      "SELECT * FROM " + text_ + " WHERE id IN (SELECT p.id::bigint FROM " + poison_.quoted() +
+      " p WHERE reader = $2 AND retry) ORDER BY id LIMIT " + std::to_string(options_.batch_rows);
   POSTROAD_ASSIGN(const Rows any,
                   connection_->Run("SELECT EXISTS (SELECT FROM " + poison_.quoted() +
                                        " WHERE reader = $1 AND retry)",

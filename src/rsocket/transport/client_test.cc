@@ -14,11 +14,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <future>
-#include <list>
 #include <thread>
 
 #include "rsocket/coroutine/responder.h"
 #include "rsocket/transport/server.h"
+#include "rsocket/transport/testing_relay.h"
 #include "runtime/asio_executor.h"
 #include "runtime/asio_socket.h"
 
@@ -91,60 +91,6 @@ class Told final : public Responder {
   void OnResumed() override { ++resumed; }
   std::promise<EndReason> closed;
   std::atomic<int> resumed = 0;
-};
-
-// Passes bytes on between its port and another, until it is cut.
-class Relay {
- public:
-  Relay(asio::io_context& io, uint16_t to)
-      : io_(io),
-        to_(asio::ip::address_v4::loopback(), to),
-        acceptor_(io, {asio::ip::address_v4::loopback(), 0}) {
-    asio::co_spawn(io_, Accept(), [](const std::exception_ptr&) {});
-  }
-  uint16_t port() const { return acceptor_.local_endpoint().port(); }
-  void Cut() {
-    asio::post(io_, [this] {
-      boost::system::error_code ignored;
-      for (auto& socket : sockets_) socket->close(ignored);
-      sockets_.clear();
-    });
-  }
-  void Close() {
-    std::promise<void> closed;
-    asio::post(io_, [&] {
-      boost::system::error_code ignored;
-      acceptor_.close(ignored);
-      closed.set_value();
-    });
-    closed.get_future().wait();
-    Cut();
-  }
-
- private:
-  using SocketPtr = std::shared_ptr<TcpSocket>;
-  asio::awaitable<void> Accept() {
-    while (true) {
-      auto in = std::make_shared<TcpSocket>(co_await acceptor_.async_accept(asio::use_awaitable));
-      auto out = std::make_shared<TcpSocket>(io_);
-      co_await out->async_connect(to_, asio::use_awaitable);
-      sockets_.push_back(in);
-      sockets_.push_back(out);
-      asio::co_spawn(io_, Pass(in, out), [](const std::exception_ptr&) {});
-      asio::co_spawn(io_, Pass(out, in), [](const std::exception_ptr&) {});
-    }
-  }
-  static asio::awaitable<void> Pass(SocketPtr from, SocketPtr to) {
-    std::string bytes(4096, '\0');
-    while (true) {
-      const size_t size = co_await from->async_read_some(asio::buffer(bytes), asio::use_awaitable);
-      co_await asio::async_write(*to, asio::buffer(bytes.data(), size), asio::use_awaitable);
-    }
-  }
-  asio::io_context& io_;
-  const asio::ip::tcp::endpoint to_;
-  asio::ip::tcp::acceptor acceptor_;
-  std::list<SocketPtr> sockets_;
 };
 
 class ClientTest : public ::testing::Test {
@@ -248,7 +194,7 @@ class ClientTest : public ::testing::Test {
   Metrics metrics_;
   std::shared_ptr<Told> told_ = std::make_shared<Told>();
   std::unique_ptr<Server> server_;
-  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<testing::Relay> relay_;
   std::optional<asio::ip::tcp::acceptor> acceptor_;
   std::unique_ptr<Client> client_;
 };
@@ -344,7 +290,7 @@ TEST_F(ClientTest, CloseIsOrderlyAndEndsRequests) {
 
 TEST_F(ClientTest, ALostConnectionIsResumedWithoutLossOrDuplicates) {
   Serve();
-  relay_ = std::make_unique<Relay>(cores_.core(1).io, server_->port());
+  relay_ = std::make_unique<testing::Relay>(cores_.core(1).io, server_->port());
   ClientOptions options = To(relay_->port());
   options.session.resume_window = seconds(60);
   options.setup.resume_token = "token";
@@ -367,7 +313,7 @@ TEST_F(ClientTest, ALostConnectionIsResumedWithoutLossOrDuplicates) {
 
 TEST_F(ClientTest, WhatIsNotResumedInTimeEnds) {
   Serve();
-  relay_ = std::make_unique<Relay>(cores_.core(1).io, server_->port());
+  relay_ = std::make_unique<testing::Relay>(cores_.core(1).io, server_->port());
   ClientOptions options = To(relay_->port());
   options.session.resume_window = milliseconds(50);
   options.setup.resume_token = "token";

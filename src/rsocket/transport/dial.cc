@@ -83,6 +83,7 @@ std::unexpected<Error> Dialer::Failed(const std::string& what, const std::string
 }
 
 void Dialer::Abort() {
+  aborted_ = true;  // what has completed but was not told yet must not go on
   timer_.cancel();
   resolver_.cancel();
   error_code ignored;
@@ -108,7 +109,7 @@ asio::awaitable<Result<Dialed>> Dialer::Dial() {
     received = *std::move(shaken);
   }
   timer_.cancel();
-  if (late_) co_return Failed("cannot reach", "too late");
+  if (aborted_) co_return Failed("cannot reach", "given up");
   co_return Dialed{std::move(socket_), std::move(received)};
 }
 
@@ -116,8 +117,10 @@ asio::awaitable<Status> Dialer::Connect() {
   auto [unknown, endpoints] =
       co_await resolver_.async_resolve(options_.host, std::to_string(options_.port), kAwait);
   if (unknown) co_return Failed("cannot find", unknown.message());
+  if (aborted_) co_return Failed("cannot reach", "given up");
   auto [refused, at] = co_await asio::async_connect(socket_.tcp(), endpoints, kAwait);
   if (refused) co_return Failed("cannot reach", refused.message());
+  if (aborted_) co_return Failed("cannot reach", "given up");
   error_code ignored;
   socket_.tcp().set_option(asio::ip::tcp::no_delay(true), ignored);
   co_return Status{};
@@ -132,6 +135,7 @@ asio::awaitable<Status> Dialer::ShakeTls() {
   if (error) co_return Failed("no TLS with", error.message());
   const auto [failed] = co_await tls.async_handshake(asio::ssl::stream_base::client, kAwait);
   if (failed) co_return Failed("no TLS with", failed.message());
+  if (aborted_) co_return Failed("no TLS with", "given up");
   co_return Status{};
 }
 

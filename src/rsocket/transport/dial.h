@@ -46,6 +46,7 @@ class Dialer : public std::enable_shared_from_this<Dialer> {
   std::shared_ptr<boost::asio::ssl::context> tls_;
   Socket socket_;
   bool late_ = false;
+  bool aborted_ = false;
 };
 
 }  // namespace postroad::rsocket

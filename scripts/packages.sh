@@ -10,13 +10,14 @@ build_packages=(
 # What the tests need besides.
 test_packages=(
   chromium curl libbenchmark-dev libgmock-dev libgtest-dev libpqxx-dev mariadb-server openssl postgresql python3
-  python3-jsonschema
+  python3-jsonschema python3-venv
 )
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
 go_packages=(
   golang-go
 )
-# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh), and a Java peer.
+# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh), a Java peer, and
+# rsocket-java's programs (tests/interop/rsocket-java).
 kafka_packages=(
   default-jdk-headless maven
 )

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Runs other projects' RSocket clients against our server: run.py <echo server> <postroad> <build folder> [<table>].
+"""Runs other projects' RSocket clients against our server, and our client against another's server:
 
-Prints what each client can do and fails if one cannot do what it should; with <table>, writes
-the table there (docs/rsocket-clients.md). Clients come from their package registry, by exact
-version; a client that cannot be had is left out, and if none can, the exit code is 77 (skipped).
+    run.py <echo server> <echo client> <postroad> <build folder> [<table> | bench]
+
+Prints what each can do and fails if one cannot do what it should; with <table>, writes the table
+there (docs/rsocket-clients.md). Clients come from their package registry, by exact version; a
+client that cannot be had is left out, and if none can, the exit code is 77 (skipped). With bench,
+compares our server's speed with another's instead, by the same client.
 """
 import json
 import os
@@ -12,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import peers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The last is WebSocket too, of a page in headless Chromium.
@@ -26,7 +31,13 @@ INTRO = """# RSocket clients
 
 What other projects' clients do with Postroad's RSocket server: a run of `tests/interop/rsocket/run.py`, which is one of
 the tests. ✓: it works; –: the client cannot, for the reason below. TCP / WebSocket / WebSocket in Chromium, where they
-differ; TCP and WebSocket by Node.
+differ; npm's TCP and WebSocket by Node.
+
+"""
+OURS = """
+## The other way round
+
+What the RSocket client in `src/rsocket/transport` does with other projects' servers. TCP / WebSocket, where they differ.
 
 """
 
@@ -117,15 +128,17 @@ def try_client(transport, version, script, target, server, served, postroad):
 
 def outcomes(by_transport, check):
     """Of one client in one check, for each transport that was run."""
-    return [by_transport[transport].get(check, "none applications of browsers have no TCP")
-            for transport in TRANSPORTS if transport in by_transport]
+    missing = "none applications of browsers have no TCP"
+    if not any(check in checks for checks in by_transport.values()):
+        missing = "none it is tried as a library, not as an application"
+    return [by_transport[transport].get(check, missing) for transport in TRANSPORTS if transport in by_transport]
 
 
 def table(results):
     """Markdown of {client: {transport: {check: outcome}}}."""
     checks = list(next(iter(results.values()))["websocket"])
     notes = []
-    text = INTRO + "| | " + " | ".join(results) + " |\n|---|" + "---|" * len(results) + "\n"
+    text = "| | " + " | ".join(results) + " |\n|---|" + "---|" * len(results) + "\n"
     for check in checks:
         cells = []
         for client, by_transport in results.items():
@@ -143,8 +156,29 @@ def table(results):
     return text + "\n" + "".join(f"{number}. {note}\n" for number, note in enumerate(notes, 1))
 
 
+def try_peers(program, client, folder):
+    """What other languages' clients do at our server; and what our client does at others' servers."""
+    results = {}
+    for name, command in peers.clients(folder).items():
+        server = Server(program)
+        results[name] = {transport: run(command + [transport, "127.0.0.1", server.ports[transport]], folder)
+                         for transport in ("tcp", "websocket")}
+        if server.stop() != 0:
+            results[name]["tcp"]["server"] = "fail it did not end well"
+    ours = {}
+    for name, command in peers.servers(folder).items():
+        server = Server(*command)
+        ours[f"Postroad's client at {name}"] = {
+            transport: run([client, transport, "127.0.0.1", server.ports[transport]], folder)
+            for transport in ("tcp", "websocket")}
+        server.stop()
+    return results, ours
+
+
 def main():
-    program, postroad, folder = (os.path.abspath(path) for path in sys.argv[1:4])
+    program, client, postroad, folder = (os.path.abspath(path) for path in sys.argv[1:5])
+    if sys.argv[5:] == ["bench"]:
+        return peers.bench(client, program, Server, folder)
     results = {}
     for version, script in NPM:
         target = install(folder, version)
@@ -160,12 +194,16 @@ def main():
         code = server.stop() or served.stop()
         if code != 0:
             by_transport["tcp"]["server"] = f"fail it ended with {code}"
+    others, ours = try_peers(program, client, folder)
+    results |= others
     if not results:
         return 77
-    print(table(results))
-    if len(sys.argv) > 4:
-        with open(sys.argv[4], "w", encoding="utf-8") as file:
-            file.write(table(results))
+    text = INTRO + table(results) + (OURS + table(ours) if ours else "")
+    print(text)
+    if len(sys.argv) > 5:
+        with open(sys.argv[5], "w", encoding="utf-8") as file:
+            file.write(text)
+    results |= ours
     failed = [f"{client}, {transport}, {check}: {outcome}" for client, by_transport in results.items()
               for transport, checks in by_transport.items() for check, outcome in checks.items()
               if outcome.startswith("fail")]

@@ -7,8 +7,6 @@
 namespace postroad::rsocket::testing {
 namespace {
 
-using Options = ScriptedSession::Options;
-
 SessionOptions Resumable() {
   SessionOptions options;
   options.resume_window = std::chrono::seconds(10);

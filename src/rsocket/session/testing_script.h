@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rsocket/session/session.h"
@@ -67,6 +68,17 @@ class ScriptedSession : public SessionTransport {
   int ready_ = 0;
   std::shared_ptr<Session> session_;
 };
+
+using Options = ScriptedSession::Options;
+
+// Runs the script in a session of its own.
+inline void Play(const std::string& script, Options options = {}) {
+  ScriptedSession(std::move(options)).Run(script);
+}
+// The same, after a SETUP that was taken.
+inline void PlayOpen(const std::string& script, Options options = {}) {
+  Play("> SETUP\n! setup\n" + script, std::move(options));
+}
 
 }  // namespace postroad::rsocket::testing
 

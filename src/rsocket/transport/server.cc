@@ -1,23 +1,13 @@
 // See server.h.
 #include "rsocket/transport/server.h"
 
-#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <condition_variable>
-#include <mutex>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
-#include "rsocket/transport/connection.h"
-#include "rsocket/transport/move_socket.h"
-#include "rsocket/transport/resume_registry.h"
+#include "rsocket/transport/server_impl.h"
 #include "runtime/asio_adopt.h"
-#include "runtime/asio_executor.h"
-#include "runtime/asio_socket.h"
-#include "runtime/listener.h"
 
 namespace postroad::rsocket {
 namespace {
@@ -32,85 +22,7 @@ std::string AddressOf(TcpSocket& socket) {
   return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
 }
 
-// The connections of one core, touched there only.
-struct CoreConnections {
-  std::unordered_set<std::shared_ptr<Connection>> open;
-  // Sessions whose connection is lost, by token, and those that can be resumed by connection.
-  struct Waiting {
-    std::shared_ptr<Session> session;
-    Executor::Timer timer;
-  };
-  std::unordered_map<std::string, Waiting> waiting;
-};
-
-class ServerImpl final : public Server {
- public:
-  ServerImpl(ServerOptions options, CorePool& cores, Clock& clock, Metrics& metrics,
-             HandlerFactory handlers)
-      : options_(std::move(options)),
-        cores_(cores),
-        clock_(clock),
-        handlers_(std::move(handlers)),
-        tls_(options_.tls),
-        connections_(cores.size()),
-        open_gauge_(metrics.GetGauge("postroad_rsocket_connections_open", "RSocket connections.")),
-        refused_(metrics.GetCounter(
-            "postroad_rsocket_connections_refused_total",
-            "RSocket connections closed as they came: too many, files run out, or no "
-            "handshake.")) {}
-  ~ServerImpl() override { Stop(); }
-
-  Status Listen();
-  uint16_t port() const override { return listener_ ? listener_->port() : 0; }
-  size_t connections() const override { return open_; }
-  void TakeWebSocket(Socket&& socket, const WebSocketRequest& request, std::string received,
-                     std::string peer, size_t core) override;
-  void Drain(const std::string& reason) override;
-  void Stop() override;
-
- private:
-  bool Take(int fd);
-  void Handshake(Socket socket, std::string peer, size_t core);
-  void Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer, std::string greeting,
-            std::string received);
-  std::unique_ptr<Wire> MakeWire(bool websocket) const {
-    const size_t most = options_.session.max_frame_bytes;
-    return websocket ? WebSocketWire(most, false) : TcpWire(most);
-  }
-  std::shared_ptr<Connection> Make(Socket socket, std::unique_ptr<Wire> wire, size_t core);
-  // The first frame of a connection: SETUP, RESUME or nonsense. False: the session that is to be
-  // resumed lives on another core.
-  bool FirstFrame(Connection& connection, size_t core, std::string_view frame);
-  void Begin(Connection& connection, size_t core, std::string_view frame);
-  void Resume(Connection& connection, size_t core, const ResumeFrame& resume);
-  void Suspended(std::shared_ptr<Session> session, size_t core);
-  void TickWaiting(const std::string& token, size_t core);
-  // Runs `task` for each core, there; Stop waits for it.
-  void OnEachCore(std::function<void(size_t)> task);
-  void Began();
-  void Ended();
-
-  const ServerOptions options_;
-  CorePool& cores_;
-  Clock& clock_;
-  const HandlerFactory handlers_;
-  // On the first core only.
-  TlsContexts tls_;
-  size_t next_core_ = 0;
-
-  std::vector<CoreConnections> connections_;
-  ResumeRegistry resumable_;
-  std::atomic<uint32_t> open_ = 0;
-  std::atomic<bool> closed_ = false;  // takes no more
-  Gauge& open_gauge_;
-  Counter& refused_;
-  // What runs: connections, and tasks of Stop and Drain.
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  size_t running_ = 0;
-  bool stopped_ = false;
-  std::unique_ptr<Listener> listener_;
-};
+}  // namespace
 
 Status ServerImpl::Listen() {
   if (!options_.tcp) return {};
@@ -216,94 +128,6 @@ void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo&
   connection->Start(std::move(greeting), std::move(received));
 }
 
-bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_view frame) {
-  const auto decoded = DecodeFrame(frame);
-  const auto* resume = decoded ? std::get_if<ResumeFrame>(&*decoded) : nullptr;
-  if (resume == nullptr) {
-    Begin(connection, core, frame);
-    return true;
-  }
-  const std::string token(resume->token);
-  const size_t home = resumable_.CoreOf(token).value_or(core);
-  if (home == core) {
-    Resume(connection, core, *resume);
-    return true;
-  }
-  Began();
-  connection.SetMoved([this, home, frame = std::string(frame), websocket = connection.websocket()](
-                          Socket socket, std::string unsent, std::string rest) {
-    // Asio's sockets belong to one io_context; what is under them does not.
-    auto package = std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io));
-    asio::post(cores_.core(home).io, [this, home, package, websocket, frame, unsent, rest] {
-      if (!closed_) {
-        const auto moved = Make(std::move(*package), MakeWire(websocket), home);
-        const auto decoded = DecodeFrame(frame);
-        Resume(*moved, home, std::get<ResumeFrame>(*decoded));
-        moved->Start(unsent, rest);
-      }
-      Ended();
-    });
-  });
-  return false;
-}
-
-// SETUP, or what is refused as such.
-void ServerImpl::Begin(Connection& connection, size_t core, std::string_view frame) {
-  const std::shared_ptr<Session> session = connection.session();
-  session->Receive(frame);
-  if (!session->established() || session->ended() || !session->setup().resume_token) return;
-  if (resumable_.Add(*session->setup().resume_token, session, core)) return;
-  session->Close(ErrorFrameCode::kRejectedSetup,
-                 "the resume token is in use: another session has it");
-}
-
-void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume) {
-  const std::string token(resume.token);
-  const auto session = resumable_.Find(token);
-  connections_[core].waiting.erase(token);
-  // The connection that it had may not know yet that it is dead.
-  for (const auto& other : connections_[core].open) {
-    if (session && other->session() == session) {
-      other->Drop();
-      break;
-    }
-  }
-  if (session && session->Resume(resume, connection)) return connection.SetSession(session);
-  // Anew, to be told why not.
-  auto refused =
-      Session::Accept(options_.session, clock_, connection, std::make_unique<SessionHandler>());
-  std::string why =
-      "there is no session with this token: it has ended, or was another server's; "
-      "connect anew";
-  if (session) why = session->end_reason().message;
-  resumable_.Remove(token);
-  connection.SetSession(refused);
-  refused->Close(ErrorFrameCode::kRejectedResume, why);
-}
-
-void ServerImpl::Suspended(std::shared_ptr<Session> session, size_t core) {
-  if (closed_) return;
-  const std::string token = *session->setup().resume_token;
-  connections_[core].waiting[token].session = std::move(session);
-  TickWaiting(token, core);
-}
-
-void ServerImpl::TickWaiting(const std::string& token, size_t core) {
-  auto& waiting = connections_[core].waiting;
-  const auto found = waiting.find(token);
-  if (found == waiting.end()) return;
-  found->second.session->Tick();
-  const auto due = found->second.session->NextTick();
-  if (!due) {
-    resumable_.Remove(token);
-    waiting.erase(found);
-    return;
-  }
-  found->second.timer =
-      cores_.at(core).PostAfter(std::max(*due - clock_.Monotonic(), Duration{}),
-                                [this, token, core] { TickWaiting(token, core); });
-}
-
 void ServerImpl::OnEachCore(std::function<void(size_t)> task) {
   for (size_t i = 0; i < cores_.size(); ++i) {
     Began();
@@ -348,8 +172,6 @@ void ServerImpl::Ended() {
   --running_;
   idle_.notify_all();
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, CorePool& cores, Clock& clock,
                                               Metrics& metrics, HandlerFactory handlers) {

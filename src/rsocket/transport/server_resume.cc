@@ -1,0 +1,101 @@
+// How the server's sessions begin, wait for their client when its connection is lost, and are
+// resumed, on whichever core that comes back. See server.h.
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "rsocket/transport/move_socket.h"
+#include "rsocket/transport/server_impl.h"
+
+namespace postroad::rsocket {
+
+namespace asio = boost::asio;
+
+bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_view frame) {
+  const auto decoded = DecodeFrame(frame);
+  const auto* resume = decoded ? std::get_if<ResumeFrame>(&*decoded) : nullptr;
+  if (resume == nullptr) {
+    Begin(connection, core, frame);
+    return true;
+  }
+  const std::string token(resume->token);
+  const size_t home = resumable_.CoreOf(token).value_or(core);
+  if (home == core) {
+    Resume(connection, core, *resume);
+    return true;
+  }
+  Began();
+  connection.SetMoved([this, home, frame = std::string(frame), websocket = connection.websocket()](
+                          Socket socket, std::string unsent, std::string rest) {
+    // Asio's sockets belong to one io_context; what is under them does not.
+    auto package = std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io));
+    asio::post(cores_.core(home).io, [this, home, package, websocket, frame, unsent, rest] {
+      if (!closed_) {
+        const auto moved = Make(std::move(*package), MakeWire(websocket), home);
+        const auto decoded = DecodeFrame(frame);
+        Resume(*moved, home, std::get<ResumeFrame>(*decoded));
+        moved->Start(unsent, rest);
+      }
+      Ended();
+    });
+  });
+  return false;
+}
+
+// SETUP, or what is refused as such.
+void ServerImpl::Begin(Connection& connection, size_t core, std::string_view frame) {
+  const std::shared_ptr<Session> session = connection.session();
+  session->Receive(frame);
+  if (!session->established() || session->ended() || !session->setup().resume_token) return;
+  if (resumable_.Add(*session->setup().resume_token, session, core)) return;
+  session->Close(ErrorFrameCode::kRejectedSetup,
+                 "the resume token is in use: another session has it");
+}
+
+void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume) {
+  const std::string token(resume.token);
+  const auto session = resumable_.Find(token);
+  connections_[core].waiting.erase(token);
+  // The connection that it had may not know yet that it is dead.
+  for (const auto& other : connections_[core].open) {
+    if (session && other->session() == session) {
+      other->Drop();
+      break;
+    }
+  }
+  if (session && session->Resume(resume, connection)) return connection.SetSession(session);
+  // Anew, to be told why not.
+  auto refused =
+      Session::Accept(options_.session, clock_, connection, std::make_unique<SessionHandler>());
+  std::string why =
+      "there is no session with this token: it has ended, or was another server's; "
+      "connect anew";
+  if (session) why = session->end_reason().message;
+  resumable_.Remove(token);
+  connection.SetSession(refused);
+  refused->Close(ErrorFrameCode::kRejectedResume, why);
+}
+
+void ServerImpl::Suspended(std::shared_ptr<Session> session, size_t core) {
+  if (closed_) return;
+  const std::string token = *session->setup().resume_token;
+  connections_[core].waiting[token].session = std::move(session);
+  TickWaiting(token, core);
+}
+
+void ServerImpl::TickWaiting(const std::string& token, size_t core) {
+  auto& waiting = connections_[core].waiting;
+  const auto found = waiting.find(token);
+  if (found == waiting.end()) return;
+  found->second.session->Tick();
+  const auto due = found->second.session->NextTick();
+  if (!due) {
+    resumable_.Remove(token);
+    waiting.erase(found);
+    return;
+  }
+  found->second.timer =
+      cores_.at(core).PostAfter(std::max(*due - clock_.Monotonic(), Duration{}),
+                                [this, token, core] { TickWaiting(token, core); });
+}
+
+}  // namespace postroad::rsocket

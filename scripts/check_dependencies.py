@@ -41,7 +41,7 @@ WRAPPED_BY = {
     "toml++/": ["src/server"],
     "systemd/": ["src/server"],
     "xxhash.h": ["src/core"],
-    "zlib.h": ["src/gateway/http"],
+    "zlib.h": ["src/gateway/http", "src/rsocket/transport/deflate.cc"],
     "libpq": ["src/outbox/postgres", "clients/cpp/include/postroad/outbox_libpq.h"],
     "pqxx/": ["clients/cpp/include/postroad/outbox_pqxx.h"],
     "mysql.h": ["clients/cpp/include/postroad/outbox_mariadb.h"],

@@ -59,7 +59,7 @@ class ClientImpl final : public Client {
   asio::awaitable<Result<Dialed>> Dial();
   // Dials until the session is resumed, or has ended meanwhile.
   asio::awaitable<void> Resume();
-  std::shared_ptr<Connection> Connect(Socket socket);
+  std::shared_ptr<Connection> Connect(Dialed& dialed);
   void StopHere();
   void OnCore(std::function<void()> task);
   void Began();
@@ -108,7 +108,7 @@ asio::awaitable<void> ClientImpl::Run() {
     ready(std::unexpected(std::move(dialed).error()));
     co_return;
   }
-  connection_ = Connect(std::move(dialed->socket));
+  connection_ = Connect(*dialed);
   const auto session =
       Session::Connect(options_.session, options_.setup, clock_, *connection_, std::move(handler_));
   connection_->SetSession(session);
@@ -126,7 +126,7 @@ asio::awaitable<void> ClientImpl::Resume() {
     auto dialed = co_await Dial();
     if (!suspended_ || stopping_) co_return;
     if (dialed) {
-      connection_ = Connect(std::move(dialed->socket));
+      connection_ = Connect(*dialed);
       const auto session = std::exchange(suspended_, nullptr);
       connection_->SetSession(session);
       session->Reconnect(*connection_);
@@ -143,11 +143,12 @@ asio::awaitable<void> ClientImpl::Resume() {
   }
 }
 
-std::shared_ptr<Connection> ClientImpl::Connect(Socket socket) {
+std::shared_ptr<Connection> ClientImpl::Connect(Dialed& dialed) {
   const size_t most = options_.session.max_frame_bytes;
   auto connection = std::make_shared<Connection>(
       ConnectionOptions{.write_timeout = options_.write_timeout}, executor_, clock_,
-      std::move(socket), options_.websocket ? WebSocketWire(most, true) : TcpWire(most), nullptr);
+      std::move(dialed.socket),
+      options_.websocket ? WebSocketWire(most, true, dialed.deflate) : TcpWire(most), nullptr);
   Began();
   connection->SetSuspended(
       [this](std::shared_ptr<Session> session) { suspended_ = std::move(session); });

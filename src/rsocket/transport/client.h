@@ -35,6 +35,7 @@ struct ClientOptions {
   bool websocket = false;
   std::string path = "/rsocket";                             // WebSocket
   std::vector<std::pair<std::string, std::string>> headers;  // of the handshake
+  bool deflate = false;  // offers to compress WebSocket messages
   std::optional<ClientTls> tls;
   // Of one attempt: name, TCP, TLS and WebSocket's handshake.
   Duration connect_timeout = std::chrono::seconds(10);

@@ -231,6 +231,20 @@ TEST_F(ClientTest, ByWebSocket) {
   ExpectEcho(Connect(options));
 }
 
+TEST_F(ClientTest, ByWebSocketWithCompression) {
+  Serve({.deflate = true});
+  ClientOptions options = To(ServeWebSocket());
+  options.websocket = options.deflate = true;
+  ExpectEcho(Connect(options));
+}
+
+TEST_F(ClientTest, ByWebSocketWithoutCompressionWhereTheServerHasNone) {
+  Serve();
+  ClientOptions options = To(ServeWebSocket());
+  options.websocket = options.deflate = true;
+  ExpectEcho(Connect(options));
+}
+
 TEST_F(ClientTest, ARefusedHandshakeSaysWhatWasAnswered) {
   Serve({.origins = {"https://app.example"}});
   ClientOptions options = To(ServeWebSocket());

@@ -57,6 +57,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   // Closes the socket now, and forgets the session without telling it.
   void Drop();
   bool websocket() const { return wire_->websocket(); }
+  bool deflates() const { return wire_->deflates(); }
 
   void OutputReady() override;
 

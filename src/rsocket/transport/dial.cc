@@ -16,6 +16,7 @@
 #include <boost/beast/http/write.hpp>
 #include <utility>
 
+#include "rsocket/transport/deflate.h"
 #include "rsocket/transport/websocket_handshake.h"
 
 namespace postroad::rsocket {
@@ -40,6 +41,7 @@ http::request<http::empty_body> HandshakeRequest(const ClientOptions& options,
   request.set(http::field::connection, "Upgrade");
   request.set(http::field::sec_websocket_key, key);
   request.set(http::field::sec_websocket_version, "13");
+  if (options.deflate) request.set(http::field::sec_websocket_extensions, kDeflateExtension);
   for (const auto& [name, value] : options.headers) request.set(name, value);
   return request;
 }
@@ -110,7 +112,7 @@ asio::awaitable<Result<Dialed>> Dialer::Dial() {
   }
   timer_.cancel();
   if (aborted_) co_return Failed("cannot reach", "given up");
-  co_return Dialed{std::move(socket_), std::move(received)};
+  co_return Dialed{std::move(socket_), std::move(received), deflate_};
 }
 
 asio::awaitable<Status> Dialer::Connect() {
@@ -157,6 +159,11 @@ asio::awaitable<Result<std::string>> Dialer::ShakeWebSocket() {
   }
   if (answer[http::field::sec_websocket_accept] != AcceptFor(key)) {
     co_return Failed("no WebSocket with", "its Sec-WebSocket-Accept is wrong");
+  }
+  const std::string extensions(answer[http::field::sec_websocket_extensions]);
+  deflate_ = options_.deflate && !extensions.empty();
+  if (!extensions.empty() && !(deflate_ && AcceptsDeflate(extensions))) {
+    co_return Failed("no WebSocket with", "it answers extensions not offered: " + extensions);
   }
   co_return boost::beast::buffers_to_string(buffer.data());
 }

@@ -20,6 +20,7 @@ Result<std::shared_ptr<boost::asio::ssl::context>> MakeClientContext(const Clien
 struct Dialed {
   Socket socket;
   std::string received;  // behind the handshake's answer
+  bool deflate = false;  // was agreed on
 };
 
 // One attempt to connect, on the io_context's thread.
@@ -45,6 +46,7 @@ class Dialer : public std::enable_shared_from_this<Dialer> {
   boost::asio::steady_timer timer_;
   std::shared_ptr<boost::asio::ssl::context> tls_;
   Socket socket_;
+  bool deflate_ = false;
   bool late_ = false;
   bool aborted_ = false;
 };

@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 #include <utility>
 
+#include "rsocket/transport/deflate.h"
 #include "rsocket/transport/server_impl.h"
 #include "runtime/asio_adopt.h"
 
@@ -79,7 +80,9 @@ void ServerImpl::Handshake(Socket socket, std::string peer, size_t core) {
 
 void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
                                std::string received, std::string peer, size_t core) {
-  auto answer = AnswerHandshake(request, options_.origins);
+  const bool deflate =
+      options_.deflate && OffersDeflate(request.Header("Sec-WebSocket-Extensions"));
+  auto answer = AnswerHandshake(request, options_.origins, deflate);
   if (!answer || closed_ || open_ >= options_.max_connections) {
     refused_.Add();
     const std::string text =
@@ -92,7 +95,7 @@ void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
                              [shared](error_code, size_t) {});
   }
   const PeerInfo info{std::move(peer), "websocket", &request, core};
-  Open(std::move(socket), MakeWire(true), info, *std::move(answer), std::move(received));
+  Open(std::move(socket), MakeWire(true, deflate), info, *std::move(answer), std::move(received));
 }
 
 std::shared_ptr<Connection> ServerImpl::Make(Socket socket, std::unique_ptr<Wire> wire,

@@ -42,6 +42,7 @@ struct ServerOptions {
   bool tcp = true;                     // false: WebSocket only
   TlsIdentitySource tls;               // asked at each new TCP connection; empty: plain text
   std::vector<std::string> origins;    // pages that may connect; see OriginAllowed
+  bool deflate = false;                // WebSocket messages are compressed where clients offer it
   uint32_t max_connections = 100'000;  // more are closed as they come
   Duration write_timeout = std::chrono::seconds(30);
   Duration handshake_timeout = std::chrono::seconds(10);  // of TLS

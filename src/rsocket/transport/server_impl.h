@@ -63,9 +63,9 @@ class ServerImpl final : public Server {
   void Handshake(Socket socket, std::string peer, size_t core);
   void Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo& peer, std::string greeting,
             std::string received);
-  std::unique_ptr<Wire> MakeWire(bool websocket) const {
+  std::unique_ptr<Wire> MakeWire(bool websocket, bool deflate = false) const {
     const size_t most = options_.session.max_frame_bytes;
-    return websocket ? WebSocketWire(most, false) : TcpWire(most);
+    return websocket ? WebSocketWire(most, false, deflate) : TcpWire(most);
   }
   std::shared_ptr<Connection> Make(Socket socket, std::unique_ptr<Wire> wire, size_t core);
   // --- server_resume.cc ---

@@ -4,11 +4,13 @@
 #include <cstring>
 
 #include "core/utf8.h"
+#include "rsocket/transport/deflate.h"
 
 namespace postroad::rsocket {
 namespace {
 
 constexpr uint8_t kFin = 0x80;
+constexpr uint8_t kCompressed = 0x40;  // RSV1
 constexpr uint8_t kReservedBits = 0x70;
 constexpr uint8_t kMasked = 0x80;
 
@@ -25,8 +27,10 @@ void AppendBig(uint64_t value, size_t size, std::string& out) {
 
 }  // namespace
 
-void AppendFrameHead(Opcode opcode, size_t size, std::optional<uint32_t> mask, std::string& out) {
-  out.push_back(static_cast<char>(kFin | static_cast<uint8_t>(opcode)));
+void AppendFrameHead(Opcode opcode, size_t size, std::optional<uint32_t> mask, std::string& out,
+                     bool compressed) {
+  const uint8_t flags = compressed ? kFin | kCompressed : kFin;
+  out.push_back(static_cast<char>(flags | static_cast<uint8_t>(opcode)));
   const uint8_t masked = mask ? kMasked : 0;
   if (size < 126) {
     out.push_back(static_cast<char>(masked | size));
@@ -95,6 +99,7 @@ std::optional<WebSocketReader::Head> WebSocketReader::ReadHead(const char* bytes
   const auto second = static_cast<uint8_t>(bytes[1]);
   head.fin = (first & kFin) != 0;
   head.opcode = static_cast<Opcode>(first & 0x0f);
+  head.compressed = (first & kCompressed) != 0;
   head.masked = (second & kMasked) != 0;
   head.size = second & 0x7f;
   head.bytes = 2;
@@ -119,7 +124,11 @@ std::optional<WebSocketReader::Head> WebSocketReader::ReadHead(const char* bytes
 }
 
 const char* WebSocketReader::WrongWith(const Head& head, uint8_t first) const {
-  if ((first & kReservedBits) != 0) return "a WebSocket frame has reserved bits set";
+  const bool may_be_compressed =
+      limits_.deflate && (head.opcode == Opcode::kText || head.opcode == Opcode::kBinary);
+  if ((first & kReservedBits & ~(may_be_compressed ? kCompressed : 0)) != 0) {
+    return "a WebSocket frame has reserved bits set";
+  }
   if (head.masked != limits_.expect_masked) {
     return head.masked ? "a server's WebSocket frame is masked"
                        : "a client's WebSocket frame is not masked";
@@ -164,13 +173,31 @@ bool WebSocketReader::TakeData(const Head& head, std::string_view payload, const
     return Fault(CloseCode::kUnsupportedData,
                  "a WebSocket text message came; RSocket goes in binary messages", events);
   }
-  if (head.opcode == Opcode::kBinary && head.fin) return events.message(payload);
+  if (head.opcode == Opcode::kBinary && head.fin) return Deliver(head.compressed, payload, events);
+  if (head.opcode == Opcode::kBinary) compressed_ = head.compressed;
   message_.append(payload);
   in_message_ = !head.fin;
   if (in_message_) return true;
   const std::string whole = std::move(message_);
   message_ = {};
-  return events.message(whole);
+  return Deliver(compressed_, whole, events);
+}
+
+bool WebSocketReader::Deliver(bool compressed, std::string_view message, const Events& events) {
+  if (!compressed) return events.message(message);
+  std::string whole;
+  switch (Inflate(message, limits_.max_message_bytes, whole)) {
+    case Inflated::kWhole:
+      return events.message(whole);
+    case Inflated::kMalformed:
+      return Fault(CloseCode::kProtocolError, "a malformed compressed WebSocket message", events);
+    case Inflated::kTooMuch:
+      break;
+  }
+  return Fault(
+      CloseCode::kTooBig,
+      "a compressed message of more than " + std::to_string(limits_.max_message_bytes) + " bytes",
+      events);
 }
 
 bool WebSocketReader::Fault(CloseCode code, std::string_view reason, const Events& events) {

@@ -37,8 +37,10 @@ inline constexpr size_t kMaxCloseReasonBytes = 123;
 inline constexpr size_t kMaxControlBytes = 125;
 
 // Appends the head of an unfragmented frame whose payload of `size` bytes follows. With a mask, as
-// clients must have one, the payload is to be passed through MaskBytes.
-void AppendFrameHead(Opcode opcode, size_t size, std::optional<uint32_t> mask, std::string& out);
+// clients must have one, the payload is to be passed through MaskBytes. `compressed`: it is, by
+// permessage-deflate.
+void AppendFrameHead(Opcode opcode, size_t size, std::optional<uint32_t> mask, std::string& out,
+                     bool compressed = false);
 void MaskBytes(uint32_t mask, char* bytes, size_t size);
 // A whole control frame. A close reason longer than kMaxCloseReasonBytes is cut at a character.
 void AppendControl(Opcode opcode, std::string_view payload, std::optional<uint32_t> mask,
@@ -52,6 +54,7 @@ class WebSocketReader {
   struct Limits {
     bool expect_masked = true;  // we are the server
     size_t max_message_bytes = 0;
+    bool deflate = false;  // permessage-deflate was agreed on
   };
   // What a peer's bytes hold. Views are valid during the call. A handler that returns false stops
   // the reading; what is behind is lost.
@@ -75,6 +78,7 @@ class WebSocketReader {
   struct Head {
     bool fin = false;
     Opcode opcode = Opcode::kBinary;
+    bool compressed = false;
     bool masked = false;
     uint32_t mask = 0;
     uint64_t size = 0;
@@ -86,10 +90,12 @@ class WebSocketReader {
   bool Take(const Head& head, std::string_view payload, const Events& events);
   bool TakeControl(const Head& head, std::string_view payload, const Events& events);
   bool TakeData(const Head& head, std::string_view payload, const Events& events);
+  bool Deliver(bool compressed, std::string_view message, const Events& events);
   bool Fault(CloseCode code, std::string_view reason, const Events& events);
 
   Limits limits_;
   bool in_message_ = false;  // a fragmented one
+  bool compressed_ = false;  // it
   bool ended_ = false;
   std::string message_;
 };

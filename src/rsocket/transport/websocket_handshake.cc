@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "rsocket/transport/deflate.h"
+
 namespace postroad::rsocket {
 namespace {
 
@@ -56,7 +58,8 @@ bool OriginAllowed(const WebSocketRequest& request, const std::vector<std::strin
 }
 
 std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& request,
-                                                        const std::vector<std::string>& origins) {
+                                                        const std::vector<std::string>& origins,
+                                                        bool deflate) {
   if (request.Header("Sec-WebSocket-Version") != "13") {
     return std::unexpected(Refusal("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\n",
                                    "only WebSocket version 13 is spoken here"));
@@ -71,9 +74,12 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
                                    "the page's origin " + std::string(request.Header("Origin")) +
                                        " is not among rsocket.origins"));
   }
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-         "Sec-WebSocket-Accept: " +
-         AcceptFor(key) + "\r\n\r\n";
+  std::string answer =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      AcceptFor(key) + "\r\n";
+  if (deflate) answer.append("Sec-WebSocket-Extensions: ").append(kDeflateExtension).append("\r\n");
+  return answer + "\r\n";
 }
 
 std::string NewWebSocketKey() {

@@ -23,9 +23,11 @@ struct WebSocketRequest {
 // same host pass (Origin's host and port are the request's Host).
 bool OriginAllowed(const WebSocketRequest& request, const std::vector<std::string>& origins);
 
-// The answer to send: 101, or else the refusal, which says why (the error).
+// The answer to send: 101, or else the refusal, which says why (the error). With `deflate` it
+// agrees to messages being compressed.
 std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& request,
-                                                        const std::vector<std::string>& origins);
+                                                        const std::vector<std::string>& origins,
+                                                        bool deflate = false);
 
 // A client's Sec-WebSocket-Key: 16 random bytes in base64.
 std::string NewWebSocketKey();

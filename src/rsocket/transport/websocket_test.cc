@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "rsocket/transport/deflate.h"
 #include "rsocket/transport/websocket_frame.h"
 #include "rsocket/transport/websocket_handshake.h"
 
@@ -152,6 +153,68 @@ TEST(WebSocketReader, ReadsNothingAfterItsEnd) {
   EXPECT_THAT(Read(reader, Masked(Opcode::kBinary, "x")).events, IsEmpty());
 }
 
+// --- permessage-deflate ---
+
+// RFC 7692, 7.2.3.1 and 7.2.3.2: "Hello", and in two fragments.
+TEST(Deflate, ReadsTheRfcsExamples) {
+  const std::string hello = "\xf2\x48\xcd\xc9\xc9\x07\x00"s;
+  const auto frame = [](uint8_t first, std::string_view payload) {
+    std::string bytes{static_cast<char>(first), static_cast<char>(payload.size())};
+    return bytes.append(payload);
+  };
+  const auto read = [&](const std::string& bytes) {
+    WebSocketReader reader({.expect_masked = false, .max_message_bytes = 100, .deflate = true});
+    return Read(reader, bytes).events;
+  };
+  EXPECT_THAT(read(frame(0xc2, hello)), ElementsAre("message Hello"));
+  EXPECT_THAT(read(frame(0x42, hello.substr(0, 3)) + frame(0x80, hello.substr(3))),
+              ElementsAre("message Hello"));
+  EXPECT_THAT(read(frame(0x82, "plain")), ElementsAre("message plain"));
+  // RSV1 is of a message's first frame only, and of no control frame.
+  EXPECT_THAT(read(frame(0x42, hello.substr(0, 3)) + frame(0xc0, hello.substr(3))),
+              ElementsAre(HasSubstr("reserved bits")));
+  EXPECT_THAT(read(frame(0xc9, "p")), ElementsAre(HasSubstr("reserved bits")));
+  EXPECT_THAT(read(frame(0xc2, "\xff\xff\xff")), ElementsAre(HasSubstr("fault 1002 a malformed")));
+}
+
+TEST(Deflate, IsUndoneByInflateAndBounded) {
+  std::string small;
+  EXPECT_FALSE(Deflate("ab", "cd", small));  // would only grow
+  EXPECT_EQ(small, "");
+  std::string all = "before";
+  ASSERT_TRUE(Deflate("head", std::string(10'000, 'x'), all));
+  EXPECT_LT(all.size(), 200u);
+  const std::string compressed = all.substr(6);
+  std::string back;
+  EXPECT_EQ(Inflate(compressed, 10'004, back), Inflated::kWhole);
+  EXPECT_EQ(back, "head" + std::string(10'000, 'x'));
+  back.clear();
+  EXPECT_EQ(Inflate(compressed, 10'003, back), Inflated::kTooMuch);
+}
+
+TEST(Deflate, ABombIsTooBig) {
+  std::string bomb;
+  ASSERT_TRUE(Deflate("", std::string(50 << 20, '0'), bomb));
+  std::string out;
+  EXPECT_EQ(Inflate(bomb, 1 << 20, out), Inflated::kTooMuch);
+  EXPECT_LT(out.size(), (1u << 20) + (64 << 10));
+}
+
+TEST(Deflate, IsAgreedOn) {
+  for (const char* offer :
+       {"permessage-deflate", "permessage-deflate; client_max_window_bits",
+        "x-other, permessage-deflate ; server_no_context_takeover", kDeflateExtension.data()}) {
+    EXPECT_TRUE(OffersDeflate(offer)) << offer;
+  }
+  for (const char* offer : {"", "x-other", "permessage-deflate; server_max_window_bits=10",
+                            "permessage-deflate; unheard_of", "permessage-deflated"}) {
+    EXPECT_FALSE(OffersDeflate(offer)) << offer;
+  }
+  EXPECT_TRUE(AcceptsDeflate(kDeflateExtension));
+  EXPECT_FALSE(AcceptsDeflate("permessage-deflate"));  // would keep its context
+  EXPECT_FALSE(AcceptsDeflate("x-other; server_no_context_takeover"));
+}
+
 // --- The handshake ---
 
 WebSocketRequest Request(std::vector<std::pair<std::string, std::string>> more = {}) {
@@ -169,6 +232,12 @@ TEST(WebSocketHandshake, AcceptsAsTheRfcDoes) {
   ASSERT_TRUE(answer);
   EXPECT_THAT(*answer, HasSubstr("HTTP/1.1 101 "));
   EXPECT_THAT(*answer, HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+}
+
+TEST(WebSocketHandshake, AgreesToCompressionWhereTold) {
+  EXPECT_THAT(*AnswerHandshake(Request(), {}), ::testing::Not(HasSubstr("Extensions")));
+  EXPECT_THAT(*AnswerHandshake(Request(), {}, true),
+              HasSubstr("\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context"));
 }
 
 TEST(WebSocketHandshake, RefusesWithAReason) {

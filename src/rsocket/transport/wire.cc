@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include "rsocket/transport/deflate.h"
+
 namespace postroad::rsocket {
 namespace {
 
@@ -47,9 +49,11 @@ class Tcp final : public Wire {
 
 class WebSocket final : public Wire {
  public:
-  WebSocket(size_t max_frame_bytes, bool client)
+  WebSocket(size_t max_frame_bytes, bool client, bool deflate)
       : client_(client),
-        reader_({.expect_masked = !client, .max_message_bytes = max_frame_bytes}) {}
+        deflate_(deflate),
+        reader_(
+            {.expect_masked = !client, .max_message_bytes = max_frame_bytes, .deflate = deflate}) {}
 
   size_t Read(char* bytes, size_t size, const WireEvents& events) override {
     WebSocketReader::Events reading;
@@ -69,10 +73,12 @@ class WebSocket final : public Wire {
   }
 
   void Write(const OutFrame& frame, std::string& out) override {
-    const auto mask = Mask();
-    AppendFrameHead(Opcode::kBinary, frame.size(), mask, out);
-    out.append(frame.head).append(frame.body);
-    if (mask) MaskBytes(*mask, out.data() + out.size() - frame.size(), frame.size());
+    if (deflate_ && frame.size() >= kLeastDeflatedBytes) {
+      thread_local std::string compressed;
+      compressed.clear();
+      if (Deflate(frame.head, frame.body, compressed)) return Append(compressed, {}, true, out);
+    }
+    Append(frame.head, frame.body, false, out);
   }
 
   std::string Close(bool fault, std::string_view reason) override {
@@ -84,8 +90,16 @@ class WebSocket final : public Wire {
     return out;
   }
   bool websocket() const override { return true; }
+  bool deflates() const override { return deflate_; }
 
  private:
+  void Append(std::string_view head, std::string_view body, bool compressed, std::string& out) {
+    const auto mask = Mask();
+    const size_t size = head.size() + body.size();
+    AppendFrameHead(Opcode::kBinary, size, mask, out, compressed);
+    out.append(head).append(body);
+    if (mask) MaskBytes(*mask, out.data() + out.size() - size, size);
+  }
   void Closed(CloseCode code, std::string_view reason, const WireEvents& events) {
     if (!closed_) {
       std::string answer;
@@ -103,7 +117,7 @@ class WebSocket final : public Wire {
     return static_cast<uint32_t>(random());
   }
 
-  const bool client_;
+  const bool client_, deflate_;
   WebSocketReader reader_;
   CloseCode close_code_ = CloseCode::kProtocolError;
   bool closed_ = false;  // our Close was sent
@@ -114,8 +128,8 @@ class WebSocket final : public Wire {
 std::unique_ptr<Wire> TcpWire(size_t max_frame_bytes) {
   return std::make_unique<Tcp>(max_frame_bytes);
 }
-std::unique_ptr<Wire> WebSocketWire(size_t max_frame_bytes, bool client) {
-  return std::make_unique<WebSocket>(max_frame_bytes, client);
+std::unique_ptr<Wire> WebSocketWire(size_t max_frame_bytes, bool client, bool deflate) {
+  return std::make_unique<WebSocket>(max_frame_bytes, client, deflate);
 }
 
 }  // namespace postroad::rsocket

@@ -34,10 +34,12 @@ class Wire {
   // The last bytes, which tell the peer why: after an ERROR frame (`fault`), or after none.
   virtual std::string Close(bool fault, std::string_view reason) = 0;
   virtual bool websocket() const = 0;
+  virtual bool deflates() const { return false; }
 };
 
 std::unique_ptr<Wire> TcpWire(size_t max_frame_bytes);
-std::unique_ptr<Wire> WebSocketWire(size_t max_frame_bytes, bool client);
+// `deflate`: permessage-deflate was agreed on.
+std::unique_ptr<Wire> WebSocketWire(size_t max_frame_bytes, bool client, bool deflate);
 
 }  // namespace postroad::rsocket
 

@@ -173,6 +173,7 @@ int Main(int argc, char** argv) {
   ServerOptions options;
   options.host = "127.0.0.1";
   options.origins = {"*"};
+  options.deflate = true;  // some of the clients offer it
   options.session.resume_window = std::chrono::seconds(20);
   gateway::HttpOptions http{.host = "127.0.0.1"};
   for (int i = 1; i < argc; ++i) {

@@ -56,6 +56,7 @@ struct RSocketOptions {
   Duration write_timeout = std::chrono::seconds(30);
   Duration resume_window = std::chrono::minutes(2);
   uint64_t resume_bytes = 256 << 10;
+  bool deflate = false;  // WebSocket messages, where clients offer it
 };
 
 }  // namespace postroad::rsocket_gateway

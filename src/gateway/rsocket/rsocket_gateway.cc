@@ -22,6 +22,7 @@ rsocket::ServerOptions ToServer(const RSocketOptions& options, TlsIdentitySource
   server.session.max_lifetime = options.max_lifetime;
   server.session.resume_window = options.resume_window;
   server.session.resume_bytes = options.resume_bytes;
+  server.deflate = options.deflate;
   server.host = options.host;
   server.port = options.port;
   server.tcp = options.tcp;

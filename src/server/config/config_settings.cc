@@ -177,6 +177,11 @@ void DeclareRSocket(Settings& settings, Config& config) {
                 rsocket.resume_window, {Duration{}, hours(24)});
   settings.Bytes("rsocket.resume_bytes", "Sent frames kept for that, for each session.",
                  rsocket.resume_bytes, {0, kGiB});
+  settings.Flag(
+      "rsocket.deflate",
+      "Whether WebSocket messages of 128 bytes and more are compressed where the client "
+      "offers it (permessage-deflate): less to send, more to compute for each connection.",
+      rsocket.deflate);
 }
 
 Status CheckUserTopic(const std::string& text) {

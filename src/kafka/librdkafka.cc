@@ -3,8 +3,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -14,6 +16,9 @@
 
 namespace postroad::kafka {
 namespace {
+
+// How often the same error is logged.
+constexpr std::chrono::seconds kSayAgain{30};
 
 struct Fixed {
   std::string_view name;
@@ -113,6 +118,7 @@ struct ConnectionLog::State {
   std::atomic<uint64_t> errors = 0;
   std::mutex mutex;
   std::string last_error;
+  std::map<rd_kafka_resp_err_t, std::chrono::steady_clock::time_point> logged;
 };
 
 std::shared_ptr<ConnectionLog::State> ConnectionLog::NewState() {
@@ -137,8 +143,12 @@ void ConnectionLog::OnError(rd_kafka_resp_err_t error, const char* reason) {
   const std::string text = std::string(rd_kafka_err2name(error)) + ": " + reason;
   {
     std::lock_guard lock(state_->mutex);
-    if (state_->last_error == text) return;
     state_->last_error = text;
+    // The same over and over while Kafka is away: said now and then.
+    const auto now = std::chrono::steady_clock::now();
+    const auto [last, first] = state_->logged.try_emplace(error, now);
+    if (!first && now - last->second < kSayAgain) return;
+    last->second = now;
   }
   LogError("kafka error", {{"connector", connector_}, {"error", text}});
 }

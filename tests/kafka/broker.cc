@@ -19,7 +19,7 @@ namespace {
 std::string Jars() {
   if (const char* jars = std::getenv("POSTROAD_KAFKA_JARS")) return jars;
   const Ended ended = RunProgram(
-      {"/usr/bin/env", "bash", "-c", "source \"$0\" && find_kafka", POSTROAD_KAFKA_SCRIPT});
+      {"/usr/bin/env", "bash", POSTROAD_KAFKA_SCRIPT, "printenv", "POSTROAD_KAFKA_JARS"});
   if (ended.code != 0) return {};
   return ended.output.substr(0, ended.output.find('\n'));
 }

@@ -49,7 +49,6 @@ class AppendPlan {
   NameIndex names_;                // of topics_
   std::vector<uint32_t> created_;  // in topics_, by name
   Topic* last_topic_ = nullptr;
-  size_t met_ = 0;            // of topics_, by Find
   std::string key_, header_;  // of the run at hand
 };
 
@@ -187,11 +186,7 @@ Status AppendPlan::LoadOrCreate(std::vector<uint32_t> unknown) {
 }
 
 AppendPlan::Topic& AppendPlan::Find(std::string_view name) {
-  if (last_topic_ != nullptr && last_topic_->name == name) return *last_topic_;
-  // FindTopics met them in the same order.
-  if (met_ < topics_.size() && topics_[met_].name == name) {
-    last_topic_ = &topics_[met_++];
-  } else {
+  if (last_topic_ == nullptr || last_topic_->name != name) {
     last_topic_ = &topics_[names_.Add(name, 0).number];
   }
   return *last_topic_;

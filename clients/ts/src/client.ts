@@ -9,6 +9,7 @@ import type { Item } from './item.js';
 import type { Asked, Transport } from './link.js';
 import { toMessage, type Ack, type Message, type PostroadEvent } from './message.js';
 import { settle, type Options, type Settings } from './options.js';
+import { Place } from './place.js';
 import { postJson, type NewEvent, type Posted } from './post.js';
 import { ownConnection, type MakeSource, type Source } from './source.js';
 import type { State } from './state.js';
@@ -52,7 +53,7 @@ class PostroadClient<T> implements Client<T> {
   private tellBegun!: () => void;
   private readonly begun = new Promise<void>((resolve) => { this.tellBegun = resolve; });
   private current: Status = { state: 'Connecting' };
-  private done: string | undefined;
+  private readonly done = new Place();
   private atHand: Item | undefined;
   private looping = false;
   private away = false; // the page is hidden for good, or until it is shown again
@@ -91,7 +92,7 @@ class PostroadClient<T> implements Client<T> {
   }
 
   get cursor(): string | undefined {
-    return this.done;
+    return this.done.cursor;
   }
 
   onState(listener: (status: Status) => void): () => void {
@@ -165,11 +166,8 @@ class PostroadClient<T> implements Client<T> {
 
   private finish(item: Item, handled: Handled): void {
     this.atHand = undefined;
-    if ('cursor' in item) {
-      this.done = item.cursor;
-      // Of tabs that share, the one that has the connection keeps the place for all.
-      if (this.leads) this.saver.save(item.cursor);
-    }
+    // Of tabs that share, the one that has the connection keeps the place for all.
+    if (this.done.follow(item) && 'cursor' in item && this.leads) this.saver.save(this.done.cursor!);
     // The same goes for what is said by itself.
     if (item.kind === 'event' && this.options.ack !== 'manual' && this.leads && !handled.told) {
       const { topic, offset } = item.line;

@@ -243,28 +243,37 @@ export class Connection {
     }
     const { clock } = this.options.link.world;
     const before = this.link;
-    this.upgradeTimer = clock.after(this.upgradeWait, () => void (async () => {
+    this.upgradeTimer = clock.after(this.upgradeWait, () => {
       this.upgradeWait = Math.min(this.upgradeWait * 2, 600_000);
-      const attempt = this.open(best, token);
-      const up = await attempt.up.then(() => true, () => false);
-      if (this.stopped || this.link !== before) return attempt.link?.close(lost('not needed any more'));
-      if (!up) return this.scheduleUpgrade(token);
-      this.link = attempt.link;
-      this.upgraded = attempt.down;
-      this.websocketWorked = true;
-      this.current = { ...this.current, transport: best };
-      this.events.status(this.current);
-      before!.close(lost('a better connection took its place'));
-    })());
+      const attempt = this.open(best, token, () => {
+        if (this.stopped || this.link !== before) attempt.link?.close(lost('not needed any more'));
+        else this.upgrade(attempt, before!);
+      });
+      attempt.up.catch(() => {
+        if (!this.stopped && this.link === before) this.scheduleUpgrade(token);
+      });
+    });
+  }
+
+  // At once, so that no line comes by both: the better link reads anew from where the other got to.
+  private upgrade({ link, down }: Attempt, before: Link): void {
+    this.link = link;
+    this.upgraded = down;
+    this.websocketWorked = true;
+    this.current = { ...this.current, transport: link!.transport };
+    before.close(lost('a better connection took its place'));
+    if (this.place.cursor !== undefined) link!.read({ cursor: this.place.cursor }, this.credit());
+    this.events.status(this.current);
   }
 
   private credit(): number {
     return Math.max(1, this.options.window - this.held);
   }
 
-  private open(transport: Transport, token: string | undefined): Attempt {
+  private open(transport: Transport, token: string | undefined, whenUp?: () => void): Attempt {
     const { clock } = this.options.link.world;
     let link: Link | undefined;
+    let isUp = false;
     let opened!: () => void;
     let failed!: (error: PostroadError) => void;
     let ended!: (error: PostroadError) => void;
@@ -274,7 +283,11 @@ export class Connection {
     const events: LinkEvents = {
       line: (line) => {
         clock.cancel(timer);
-        if (link) this.take(link, line);
+        if (!isUp) {
+          isUp = true;
+          whenUp?.();
+        }
+        if (link && this.links.has(link)) this.take(link, line);
         opened();
       },
       asked: (question) => this.events.asked(question),
@@ -293,8 +306,7 @@ export class Connection {
 
   private take(link: Link, line: Line): void {
     const item = itemOf(line);
-    // What a link that is being replaced still brings, the new one brings too.
-    if (!item || ('opened' in line && this.place.cursor !== undefined) || !this.place.admit(item)) {
+    if (!item || ('opened' in line && this.place.cursor !== undefined) || !this.place.follow(item)) {
       link.grant(1);
       return;
     }

@@ -1,5 +1,5 @@
-// Where a reader is, by the cursor of what it has: tells what is new from what it had before, so
-// that reading again from an earlier place repeats nothing. docs/formats/cursor.md has the bytes.
+// Where a reader is, by the cursor of what it has. When something is read again from an earlier place,
+// it tells what is new from what was there before. docs/formats/cursor.md has the bytes.
 import { fromBase64 } from './bytes.js';
 import type { Item } from './item.js';
 
@@ -50,7 +50,15 @@ export class Place {
     return this.current;
   }
 
-  /** Whether the item is new here; if so the place is behind it now. */
+  /**
+   * Goes on behind the item; false: it has nothing to tell. Where a user's connections take turns, an
+   * event that another left unacked comes behind later ones: the place never goes back.
+   */
+  follow(item: Item): boolean {
+    return this.admit(item) || (item.kind !== 'position');
+  }
+
+  /** Whether the item is new here, where things are read again; if so the place is behind it now. */
   admit(item: Item): boolean {
     switch (item.kind) {
       case 'event':

@@ -70,6 +70,8 @@ class Tab implements Source {
   private count = 0;
   // Something was missed: items are not for us until the leader reads again from where we are.
   private missed = false;
+  // Things are read again that are here; until the first that is not.
+  private again = false;
   private unread = 0;
 
   private readonly calls = new Map<string, PendingCall>();
@@ -282,7 +284,8 @@ class Tab implements Source {
     const here = this.place.cursor;
     if (cursor === undefined) return;
     if (here === undefined) this.accept({ kind: 'position', cursor });
-    else if (!covers(cursor, here)) this.fallBehind();
+    else if (covers(cursor, here)) this.again = cursor !== here;
+    else this.fallBehind();
   }
 
   private hearItem({ term, count, item }: Of<'item'>): void {
@@ -301,7 +304,8 @@ class Tab implements Source {
       this.missed = true;
       return;
     }
-    if (!this.place.admit(item)) return;
+    if (!(this.again ? this.place.admit(item) : this.place.follow(item))) return;
+    if (item.kind === 'event') this.again = false;
     this.unread++;
     this.events.item(item);
   }
@@ -320,7 +324,9 @@ class Tab implements Source {
 
   private heardAgain(cursor: string): void {
     const here = this.place.cursor;
-    if (here === undefined || covers(cursor, here)) this.missed = false;
+    if (here !== undefined && !covers(cursor, here)) return;
+    this.missed = false;
+    this.again = true;
   }
 
   private async hearAsked({ id, route, body }: Of<'asked'>): Promise<void> {

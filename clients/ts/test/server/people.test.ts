@@ -7,6 +7,13 @@ const t = new Fixture(`
 [users]
 max_connections = 2
 when_full = "close"
+[[routes]]
+route = "notifications.stream"
+topic = "user/{user}"
+[[routes]]
+route = "turns"
+topic = "user/{user}"
+receivers = "one"
 `);
 
 for (const transport of ['websocket', 'sse'] as const) {
@@ -117,4 +124,19 @@ test('a blank user is refused for good, and a loop says why', async () => {
     for await (const _ of watcher.client) assert.fail('nothing should come');
   }, { reason: 'NO_USER' });
   assert.deepEqual(watcher.states, ['Connecting', 'Closed NO_USER']);
+});
+
+test('where connections take turns, what one left unacked goes to the other, though it is behind', async () => {
+  const options = { user: 'turns', route: 'turns', transport: 'websocket', ack: 'manual' } as const;
+  const [a, b] = [await t.connected(options), await t.connected(options)];
+  await t.server.post('turns', 0, 1, 2, 3, 4, 5);
+  await until(() => a.payloads.length + b.payloads.length === 6, 'each event goes to one');
+  // So that the server knows it for one that acks.
+  const [event] = a.messages;
+  assert.ok(event?.kind === 'event' && a.payloads.length > 1 && b.payloads.length > 1, `${a.payloads}; ${b.payloads}`);
+  await event.ack();
+  const left = a.payloads.slice(1);
+  await a.client.close();
+  await until(() => left.every((payload) => b.payloads.includes(payload)), 'what was left unacked comes');
+  assert.ok(!b.payloads.includes(event.payload), 'what was acked does not');
 });

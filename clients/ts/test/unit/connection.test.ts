@@ -55,9 +55,9 @@ test('connects, delivers, and goes on from its place after a loss', async () => 
   assert.equal(t.server.links.length, 2);
   assert.deepEqual(t.server.last.reads[0]!.from, { cursor: cursorAt(5) });
   t.server.last.open(5);
-  t.server.last.send(4, 5);
+  t.server.last.send(5);
   await settled();
-  assert.deepEqual(t.offsets, [3, 4, 5], 'each event once');
+  assert.deepEqual(t.offsets, [3, 4, 5]);
 });
 
 test('without a cursor it goes on from where the stream opened', async () => {
@@ -109,8 +109,8 @@ test('credit: as much as fits, less what the application holds', async () => {
   assert.equal(t.server.last.granted, 1, 'opened is for the client itself');
   t.connection.taken(3);
   assert.equal(t.server.last.granted, 4);
-  t.server.last.send(1);
-  assert.equal(t.server.last.granted, 5, 'so is what was there before');
+  t.server.last.line({ caught_up: {}, cursor: cursorAt(2) });
+  assert.equal(t.server.last.granted, 5, 'so is what has nothing to tell');
 });
 
 for (const reason of ['NO_USER', 'REPLACED', 'KEY_MISSING', 'KEY_UNKNOWN', 'NOT_ALLOWED', 'NO_ROUTE']) {
@@ -177,6 +177,7 @@ test('where WebSocket is blocked, server-sent events serve, and WebSocket is tri
   websocket.send(2, 3);
   await settled();
   assert.equal(sse.ended, true);
+  assert.equal(websocket.reads.length, 2, 'from where the other got to, when it was up');
   assert.equal(t.connection.status.transport, 'websocket');
   websocket.send(4);
   assert.deepEqual(t.offsets, [0, 1, 2, 3, 4]);
@@ -283,6 +284,31 @@ test('a rewind reads again, and delivers again what lies behind it', async () =>
   assert.deepEqual(t.server.last.reads[1]!.from, { cursor: cursorAt(1) });
   t.server.last.send(1, 2, 3);
   assert.deepEqual(t.offsets, [0, 1, 2, 1, 2, 3]);
+});
+
+test('an upgrade reads on from where the other link got to meanwhile', async () => {
+  const t = new Fixture({ sse: true });
+  await settled();
+  t.server.last.cut();
+  await settled();
+  const sse = t.server.last;
+  sse.open(0);
+  await t.clock.advance(10_000);
+  sse.send(0, 1);
+  t.server.last.open(0);
+  assert.equal(sse.ended, true);
+  assert.deepEqual(t.server.last.reads.map(({ from }) => from), [{ cursor: cursorAt(0) }, { cursor: cursorAt(2) }]);
+});
+
+test('an event that another connection left unacked comes behind later ones, and moves no place back', async () => {
+  const t = new Fixture({ cursor: cursorAt(5), window: 10 });
+  await settled();
+  t.server.last.open(5);
+  t.server.last.send(6, 3, 5, 7);
+  assert.deepEqual(t.offsets, [6, 3, 5, 7]);
+  t.server.last.cut();
+  await t.clock.advance(100);
+  assert.deepEqual(t.server.last.reads[0]!.from, { cursor: cursorAt(8) });
 });
 
 test('gaps and epochs are passed on in their place', async () => {

@@ -53,7 +53,7 @@ export class FakeLink implements Link {
   }
   /** Events of these offsets. */
   send(...offsets: number[]): void {
-    for (const offset of offsets) {
+    for (const offset of this.ended ? [] : offsets) {
       const event = { topic: 'user/u', offset, id: `id-${offset}`, stored_at: '2026-01-31T08:00:00Z', payload: offset };
       this.events.line({ ...event, cursor: cursorAt(offset + 1) });
     }

@@ -176,6 +176,18 @@ test('a leader that goes is replaced at once; nothing is lost or repeated', () =
   assert.ok(![...b.states, ...c.states].some((state) => state.startsWith('Closed')));
 }));
 
+test('an event that another connection left unacked comes to all tabs, though behind later ones', () => withBrowser(async (browser) => {
+  const tabs = [browser.tab(), browser.tab()];
+  await browser.quiet();
+  browser.server.last.open(5);
+  browser.server.last.send(6, 3, 7);
+  await browser.quiet();
+  for (const tab of tabs) {
+    assert.deepEqual(tab.offsets, [6, 3, 7]);
+    assert.equal(tab.source.cursor, cursorAt(8));
+  }
+}));
+
 test('the first leader goes on from what was kept', () => withBrowser(async (browser) => {
   browser.stored = cursorAt(9);
   browser.tab();

@@ -167,6 +167,8 @@ void Server::Impl::NoteGrpcAddresses() {
 Status Server::Impl::ListenRSocket() {
   rsocket_gateway::RSocketOptions options = config.rsocket;
   options.tcp = !config.listen.rsocket.empty();
+  // RESUME carries no key: where keys are asked for, its token has to be as hard to guess.
+  options.min_resume_token_bytes = config.keys.empty() ? 1 : 16;
   Address address;
   if (options.tcp) {
     POSTROAD_ASSIGN(address, ParseAddress(config.listen.rsocket));

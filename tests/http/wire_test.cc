@@ -248,7 +248,7 @@ TEST_F(WireTest, TakesNoMoreConnectionsThanAllowed) {
   EXPECT_EQ(full.status, 503);
   EXPECT_EQ(full.Reason(), "TOO_MANY_CONNECTIONS");
   EXPECT_TRUE(second.Closed());
-  EXPECT_EQ(Counted("postroad_http_connections_refused_total"), 1);
+  EXPECT_TRUE(Eventually([&] { return Counted("postroad_http_connections_refused_total") == 1; }));
   first.Close();
   EXPECT_TRUE(Eventually([&] { return Ask("GET", "/page").body == "a page"; }));
 }

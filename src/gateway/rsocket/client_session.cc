@@ -69,7 +69,8 @@ Status ClientSession::Enter(const rsocket::SetupInfo& setup) {
 
 Result<rsocket::RequestMetadata> ClientSession::MetadataOf(
     const rsocket::PayloadView& payload) const {
-  auto metadata = rsocket::ParseRequestMetadata(metadata_mime_, payload.metadata.value_or(""));
+  if (!payload.metadata) return rsocket::RequestMetadata();
+  auto metadata = rsocket::ParseRequestMetadata(metadata_mime_, *payload.metadata);
   if (!metadata) return Invalid("metadata", metadata.error().message, "BAD_METADATA");
   return *std::move(metadata);
 }

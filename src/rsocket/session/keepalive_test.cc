@@ -32,6 +32,19 @@ TEST(SessionKeepalive, AcceptingSideAsksAfterOneAndAHalfIntervals) {
   )");
 }
 
+TEST(SessionKeepalive, AcceptingSideAsksFourTimesASecondAtMost) {
+  Play(R"(
+    > SETUP keepalive=1 lifetime=60000
+    ! setup
+    + 249ms
+    + 1ms
+    < KEEPALIVE respond
+    + 249ms
+    + 1ms
+    < KEEPALIVE respond
+  )");
+}
+
 TEST(SessionKeepalive, AcceptingSideIsQuietWhileTheClientAsks) {
   PlayOpen(R"(
     + 1s

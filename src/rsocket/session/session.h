@@ -25,6 +25,8 @@ namespace postroad::rsocket {
 
 class Session;
 
+inline constexpr size_t kMaxResumeTokenBytes = 256;
+
 // How much a peer may make us hold and do; beyond it is an error that says so.
 struct SessionOptions {
   size_t max_frame_bytes = kMaxFrameBytes;  // of a frame that comes in
@@ -43,6 +45,9 @@ struct SessionOptions {
   // How long a session whose connection is lost waits to be resumed; 0: none is.
   Duration resume_window{};
   size_t resume_bytes = 256 << 10;  // sent frames kept in case they have to be sent again
+  // Whoever shows a token is taken for its session's client: where clients show credentials it
+  // should be too long to be guessed.
+  size_t min_resume_token_bytes = 1;
   // What a client that asks for leases is granted, again and again.
   uint32_t lease_requests = kMaxRequestN;
   Duration lease_ttl = std::chrono::hours(24);
@@ -194,6 +199,8 @@ class Session : public std::enable_shared_from_this<Session> {
   virtual bool ended() const = 0;
   // Waits to be resumed, without a transport.
   virtual bool suspended() const = 0;
+  // The connection that it has now; null while suspended, and once it has ended.
+  virtual SessionTransport* transport() const = 0;
   virtual const EndReason& end_reason() const = 0;
   // Once SETUP was taken or sent.
   virtual const SetupInfo& setup() const = 0;

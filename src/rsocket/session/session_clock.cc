@@ -8,6 +8,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// However short an interval the client asks for, it is asked no more often than this.
+constexpr Duration kLeastInterval = milliseconds(250);
+
 }  // namespace
 
 // The connecting side sends KEEPALIVE at each interval. The accepting side asks too, when it has
@@ -17,7 +20,7 @@ MonotonicTime SessionImpl::KeepaliveDue() const {
   const Duration interval = milliseconds(setup_.keepalive_ms);
   if (client_) return last_keepalive_ + interval;
   const Duration half_life = milliseconds(setup_.lifetime_ms) / 2;
-  return last_keepalive_ + std::min(interval * 3 / 2, half_life);
+  return last_keepalive_ + std::min(std::max(interval * 3 / 2, kLeastInterval), half_life);
 }
 
 MonotonicTime SessionImpl::SilentUntil() const {

@@ -86,6 +86,9 @@ class SessionImpl final : public Session {
   void Reconnect(SessionTransport& transport) override;
   bool ended() const override { return state_ == State::kEnded; }
   bool suspended() const override { return state_ == State::kSuspended; }
+  SessionTransport* transport() const override {
+    return state_ == State::kEnded ? nullptr : transport_;
+  }
   const EndReason& end_reason() const override { return end_; }
   const SetupInfo& setup() const override { return setup_; }
   bool established() const override { return established_; }

@@ -113,7 +113,7 @@ bool SessionImpl::Admit(const RequestFrame& frame) {
     RefuseRequest(frame, ErrorFrameCode::kInvalid, "the initial request-N must be more than 0");
     return false;
   }
-  if (!fnf && peer_streams_ >= options_.max_streams) {
+  if (!fnf && peer_streams_ + partial_requests_.size() >= options_.max_streams) {
     RefuseRequest(frame, ErrorFrameCode::kRejected,
                   "there are " + std::to_string(options_.max_streams) +
                       " streams open, which is the most a connection may have");

@@ -72,8 +72,12 @@ std::optional<Refusal> SessionImpl::WrongWith(const SetupFrame& setup) const {
   }
   if (setup.keepalive_ms == 0) return Invalid("the keepalive interval must be more than 0");
   if (setup.lifetime_ms == 0) return Invalid("the lifetime must be more than 0");
-  if (setup.resume_token && setup.resume_token->empty()) {
-    return Invalid("the resume token is empty");
+  if (setup.resume_token && (setup.resume_token->size() < options_.min_resume_token_bytes ||
+                             setup.resume_token->size() > kMaxResumeTokenBytes)) {
+    return Invalid("the resume token has " + std::to_string(setup.resume_token->size()) +
+                   " bytes; it is what a session is known by, and needs " +
+                   std::to_string(options_.min_resume_token_bytes) + " to " +
+                   std::to_string(kMaxResumeTokenBytes) + " bytes that nobody can guess");
   }
   if (setup.resume_token && options_.resume_window == Duration{}) {
     return Refusal{ErrorFrameCode::kUnsupportedSetup,

@@ -70,6 +70,18 @@ TEST(SessionIds, StreamsAreLimited) {
            {.session = {.max_streams = 1}});
 }
 
+TEST(SessionIds, IncompleteRequestsCountAsStreams) {
+  PlayOpen(R"(
+    > REQUEST_RESPONSE 1 follows d=half
+    > REQUEST_STREAM 3 n=1
+    < ERROR 3 code=REJECTED d=there are 1 streams open, which is the most a connection may have
+    > PAYLOAD 1 next d=whole
+    ! response 1 d=halfwhole
+    ! room 1
+  )",
+           {.session = {.max_streams = 1}});
+}
+
 // --- Errors and ends ---
 
 TEST(SessionEnd, PeersErrorEndsAllStreams) {

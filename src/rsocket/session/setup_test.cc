@@ -42,13 +42,25 @@ TEST(SessionSetup, WhatCannotBeIsRefused) {
       {"SETUP keepalive=0", "INVALID_SETUP", "keepalive"},
       {"SETUP lifetime=0", "INVALID_SETUP", "lifetime"},
       {"SETUP token=t", "UNSUPPORTED_SETUP", "not resumed here"},
-      {"SETUP token=", "INVALID_SETUP", "token is empty"},
+      {"SETUP token=", "INVALID_SETUP", "token has 0 bytes"},
   };
   for (const auto& one : cases) {
     const std::string code(one.code), message(one.message);
     Play("> " + std::string(one.setup) + "\n< ERROR code=" + code + " d=~" + message +
          "\n! closed code=" + code + " d=~" + message);
   }
+}
+
+TEST(SessionSetup, AResumeTokenHasToBeASecret) {
+  const SessionOptions options{.resume_window = std::chrono::seconds(1),
+                               .min_resume_token_bytes = 4};
+  for (const std::string& token : {std::string("123"), std::string(257, 'x')}) {
+    const std::string why = "token has " + std::to_string(token.size()) + " bytes";
+    Play("> SETUP token=" + token + "\n< ERROR code=INVALID_SETUP d=~" + why +
+             "\n! closed code=INVALID_SETUP d=~" + why,
+         {.session = options});
+  }
+  Play("> SETUP token=1234\n! setup", {.session = options});
 }
 
 TEST(SessionSetup, TheApplicationMayRefuse) {

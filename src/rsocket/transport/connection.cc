@@ -16,6 +16,8 @@ constexpr size_t kTlsReadBytes = 4 << 10;
 constexpr size_t kWriteBytes = 64 << 10;
 constexpr int kReadsInARow = 4;
 constexpr int kWritesInARow = 8;
+// With this much of the wire's own answers (pongs) to be written, nothing is read.
+constexpr size_t kMaxAnswerBytes = 64 << 10;
 // More room than this is given back after a burst.
 constexpr size_t kKeptBytes = 1 << 20;
 
@@ -65,7 +67,7 @@ void Connection::Start(std::string greeting, std::string received) {
 
 void Connection::WaitReadable() {
   if (reading_ || stopped_reading_ || closed_) return;
-  if (session_ && session_->Congested()) return;  // until it has been written
+  if (MustWriteFirst()) return;  // Flush goes on
   reading_ = true;
   if (socket_.tls() != nullptr) return ReadTls();
   socket_.tcp().async_wait(asio::socket_base::wait_read,
@@ -75,9 +77,14 @@ void Connection::WaitReadable() {
                            });
 }
 
+bool Connection::MustWriteFirst() const {
+  return answers_.size() > kMaxAnswerBytes || (session_ && session_->Congested());
+}
+
 void Connection::ReadPlain() {
   char* const buffer = ReadBuffer();
   for (int i = 0; i < kReadsInARow && !stopped_reading_ && !closed_; ++i) {
+    if (i > 0 && MustWriteFirst()) break;
     error_code error;
     const size_t size = socket_.tcp().read_some(asio::buffer(buffer, kReadBytes), error);
     if (error == asio::error::would_block) break;

@@ -64,6 +64,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
  private:
   void WaitReadable();
   void ReadPlain();
+  bool MustWriteFirst() const;
   void ReadTls();
   void GotBytes(char* bytes, size_t size);
   size_t Consume(char* bytes, size_t size);

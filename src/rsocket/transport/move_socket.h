@@ -3,14 +3,15 @@
 #define POSTROAD_RSOCKET_TRANSPORT_MOVE_SOCKET_H_
 
 #include <boost/asio/io_context.hpp>
+#include <string>
 
 #include "runtime/asio_socket.h"
 
 namespace postroad::rsocket {
 
-// `socket`, with no operation under way, as one of `io`. With TLS, all that was received must have
-// been read.
-Socket MoveSocket(Socket socket, boost::asio::io_context& io);
+// `socket`, with no operation under way, as one of `io`. What TLS had received and not given out yet is
+// appended to `received`.
+Socket MoveSocket(Socket socket, boost::asio::io_context& io, std::string& received);
 
 }  // namespace postroad::rsocket
 

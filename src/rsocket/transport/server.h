@@ -44,6 +44,8 @@ struct ServerOptions {
   std::vector<std::string> origins;    // pages that may connect; see OriginAllowed
   bool deflate = false;                // WebSocket messages are compressed where clients offer it
   uint32_t max_connections = 100'000;  // more are closed as they come
+  // Sessions that wait to be resumed; of more the oldest end.
+  uint32_t max_suspended = 10'000;
   Duration write_timeout = std::chrono::seconds(30);
   Duration handshake_timeout = std::chrono::seconds(10);  // of TLS
 };

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,12 +26,14 @@ namespace postroad::rsocket {
 // The connections of one core, touched there only.
 struct CoreConnections {
   std::unordered_set<std::shared_ptr<Connection>> open;
-  // Sessions whose connection is lost, by token, and those that can be resumed by connection.
+  // Sessions whose connection is lost, by token.
   struct Waiting {
     std::shared_ptr<Session> session;
     Executor::Timer timer;
+    std::list<std::string>::iterator at;  // in oldest_first
   };
   std::unordered_map<std::string, Waiting> waiting;
+  std::list<std::string> oldest_first;  // their tokens
 };
 
 class ServerImpl final : public Server {
@@ -76,6 +79,8 @@ class ServerImpl final : public Server {
   void Resume(Connection& connection, size_t core, const ResumeFrame& resume);
   void Suspended(std::shared_ptr<Session> session, size_t core);
   void TickWaiting(const std::string& token, size_t core);
+  // No longer waits, because it was resumed or has ended.
+  void StopWaiting(const std::string& token, size_t core);
 
   // Runs `task` for each core, there; Stop waits for it.
   void OnEachCore(std::function<void(size_t)> task);

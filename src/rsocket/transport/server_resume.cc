@@ -28,7 +28,8 @@ bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_vie
                        deflate = connection.deflates()](Socket socket, std::string unsent,
                                                         std::string rest) {
     // Asio's sockets belong to one io_context; what is under them does not.
-    auto package = std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io));
+    auto package =
+        std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io, rest));
     asio::post(cores_.core(home).io,
                [this, home, package, websocket, deflate, frame, unsent, rest] {
                  if (!closed_) {
@@ -56,13 +57,10 @@ void ServerImpl::Begin(Connection& connection, size_t core, std::string_view fra
 void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume) {
   const std::string token(resume.token);
   const auto session = resumable_.Find(token);
-  connections_[core].waiting.erase(token);
+  StopWaiting(token, core);
   // The connection that it had may not know yet that it is dead.
-  for (const auto& other : connections_[core].open) {
-    if (session && other->session() == session) {
-      other->Drop();
-      break;
-    }
+  if (session) {
+    if (auto* const had = static_cast<Connection*>(session->transport())) had->Drop();
   }
   if (session && session->Resume(resume, connection)) return connection.SetSession(session);
   // Anew, to be told why not.
@@ -80,8 +78,27 @@ void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& 
 void ServerImpl::Suspended(std::shared_ptr<Session> session, size_t core) {
   if (closed_) return;
   const std::string token = *session->setup().resume_token;
-  connections_[core].waiting[token].session = std::move(session);
+  CoreConnections& here = connections_[core];
+  StopWaiting(token, core);
+  auto& waiting = here.waiting[token];
+  waiting.session = std::move(session);
+  waiting.at = here.oldest_first.insert(here.oldest_first.end(), token);
   TickWaiting(token, core);
+  if (here.waiting.size() > std::max<size_t>(1, options_.max_suspended / cores_.size())) {
+    const std::string oldest = here.oldest_first.front();
+    here.waiting.at(oldest).session->Close(ErrorFrameCode::kConnectionClose,
+                                           "too many sessions wait to be resumed");
+    resumable_.Remove(oldest);
+    StopWaiting(oldest, core);
+  }
+}
+
+void ServerImpl::StopWaiting(const std::string& token, size_t core) {
+  CoreConnections& here = connections_[core];
+  const auto found = here.waiting.find(token);
+  if (found == here.waiting.end()) return;
+  here.oldest_first.erase(found->second.at);
+  here.waiting.erase(found);
 }
 
 void ServerImpl::TickWaiting(const std::string& token, size_t core) {
@@ -92,7 +109,7 @@ void ServerImpl::TickWaiting(const std::string& token, size_t core) {
   const auto due = found->second.session->NextTick();
   if (!due) {
     resumable_.Remove(token);
-    waiting.erase(found);
+    StopWaiting(std::string(token), core);
     return;
   }
   found->second.timer =

@@ -273,6 +273,37 @@ TEST_F(ServerTest, SessionsAreResumedWhicheverCoreTheConnectionComesTo) {
   EXPECT_EQ(stranger.NextError().code, ErrorFrameCode::kRejectedResume);
 }
 
+TEST_F(ServerTest, OfTooManySessionsThatWaitToBeResumedTheOldestEnd) {
+  ServerOptions options;
+  options.session.resume_window = std::chrono::seconds(60);
+  options.max_suspended = 4;  // two a core
+  Start(options);
+  constexpr int kClients = 12;
+  for (int i = 0; i < kClients; ++i) {
+    Client client(server_->port());
+    SetupFrame setup = setup_;
+    const std::string token = "token" + std::to_string(i);
+    setup.resume_token = token;
+    client.Send(setup);
+    client.Send(RequestFrame{1, FrameType::kRequestResponse, false, false, 0, {{}, "a"}});
+    EXPECT_FALSE(client.Next().empty());
+    client.Close();
+    EXPECT_TRUE(Eventually([&] { return server_->connections() == 0; }));
+  }
+  int resumed = 0;
+  for (int i = kClients - 1; i >= 0; --i) {
+    Client client(server_->port());
+    const std::string token = "token" + std::to_string(i);
+    client.Send(ResumeFrame{{}, token, 7, 0});
+    const std::string answer = client.Next();
+    const auto decoded = DecodeFrame(answer);
+    const bool ok = decoded && std::holds_alternative<ResumeOkFrame>(*decoded);
+    EXPECT_EQ(ok, i >= kClients - 4) << i;
+    resumed += ok;
+  }
+  EXPECT_EQ(resumed, 4);
+}
+
 TEST_F(ServerTest, AResumeTokenInUseIsRefused) {
   ServerOptions options;
   options.session.resume_window = std::chrono::seconds(60);

@@ -56,11 +56,8 @@ struct RSocketOptions {
   Duration write_timeout = std::chrono::seconds(30);
   Duration resume_window = std::chrono::minutes(2);
   uint64_t resume_bytes = 256 << 10;
-<<<<<<< HEAD
   bool deflate = false;  // WebSocket messages, where clients offer it
-=======
   uint32_t min_resume_token_bytes = 1;
->>>>>>> 0fc78f4 (rsocket: pongs, keepalives, half requests, resume tokens and suspended sessions are bounded; RESUME finds its session's connection at once; over TLS nothing is lost that came behind RESUME)
 };
 
 }  // namespace postroad::rsocket_gateway

@@ -22,11 +22,8 @@ rsocket::ServerOptions ToServer(const RSocketOptions& options, TlsIdentitySource
   server.session.max_lifetime = options.max_lifetime;
   server.session.resume_window = options.resume_window;
   server.session.resume_bytes = options.resume_bytes;
-<<<<<<< HEAD
   server.deflate = options.deflate;
-=======
   server.session.min_resume_token_bytes = options.min_resume_token_bytes;
->>>>>>> 0fc78f4 (rsocket: pongs, keepalives, half requests, resume tokens and suspended sessions are bounded; RESUME finds its session's connection at once; over TLS nothing is lost that came behind RESUME)
   server.host = options.host;
   server.port = options.port;
   server.tcp = options.tcp;

@@ -11,8 +11,8 @@ namespace postroad::rsocket {
 
 namespace {
 
-// Asio's stream reads ahead into a buffer of its own, which does not move with OpenSSL's object. This
-// reads until that is empty; the beginning of a record stays in OpenSSL's object.
+// Asio's stream reads ahead into a buffer of its own, which does not move with OpenSSL's object.
+// This reads until that is empty; the beginning of a record stays in OpenSSL's object.
 void ReadAll(SSL* ssl, std::string& received) {
   char buffer[4096];
   for (int size = 0; (size = SSL_read(ssl, buffer, sizeof buffer)) > 0;) {

@@ -9,8 +9,8 @@
 
 namespace postroad::rsocket {
 
-// `socket`, with no operation under way, as one of `io`. What TLS had received and not given out yet is
-// appended to `received`.
+// `socket`, with no operation under way, as one of `io`. What TLS had received and not given out
+// yet is appended to `received`.
 Socket MoveSocket(Socket socket, boost::asio::io_context& io, std::string& received);
 
 }  // namespace postroad::rsocket

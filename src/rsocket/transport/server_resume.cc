@@ -24,23 +24,23 @@ bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_vie
     return true;
   }
   Began();
-  connection.SetMoved([this, home, frame = std::string(frame), websocket = connection.websocket(),
-                       deflate = connection.deflates()](Socket socket, std::string unsent,
-                                                        std::string rest) {
-    // Asio's sockets belong to one io_context; what is under them does not.
-    auto package =
-        std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io, rest));
-    asio::post(cores_.core(home).io,
-               [this, home, package, websocket, deflate, frame, unsent, rest] {
-                 if (!closed_) {
-                   const auto moved = Make(std::move(*package), MakeWire(websocket, deflate), home);
-                   const auto decoded = DecodeFrame(frame);
-                   Resume(*moved, home, std::get<ResumeFrame>(*decoded));
-                   moved->Start(unsent, rest);
-                 }
-                 Ended();
-               });
-  });
+  connection.SetMoved(
+      [this, home, frame = std::string(frame), websocket = connection.websocket(),
+       deflate = connection.deflates()](Socket socket, std::string unsent, std::string rest) {
+        // Asio's sockets belong to one io_context; what is under them does not.
+        auto package =
+            std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io, rest));
+        asio::post(
+            cores_.core(home).io, [this, home, package, websocket, deflate, frame, unsent, rest] {
+              if (!closed_) {
+                const auto moved = Make(std::move(*package), MakeWire(websocket, deflate), home);
+                const auto decoded = DecodeFrame(frame);
+                Resume(*moved, home, std::get<ResumeFrame>(*decoded));
+                moved->Start(unsent, rest);
+              }
+              Ended();
+            });
+      });
   return false;
 }
 

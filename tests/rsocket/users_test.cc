@@ -124,7 +124,7 @@ TEST_F(UsersTest, AClientThatDoesNotAckIsDelivered) {
   RSocketPeer peer(rsocket_port());
   const std::string name = Open(peer, "u");
   auto reply =
-      AskLater("/v1/events?wait_for=acked&timeout=1s", R"({"topic":"user/u","payload":1})");
+      AskLater("/v1/events?wait_for=acked&timeout=3s", R"({"topic":"user/u","payload":1})");
   peer.ReadLine("payload");
   const auto answer = reply.get().Json();
   EXPECT_TRUE(answer.at("wait_timed_out").as_bool());
@@ -212,7 +212,7 @@ TEST_F(UsersTest, AQuestionTellsRefusalsDeparturesAndTime) {
   Start();
   RSocketPeer refuses(rsocket_port()), leaves(rsocket_port()), silent(rsocket_port());
   for (RSocketPeer* peer : {&refuses, &leaves, &silent}) Open(*peer, "u");
-  auto reply = AskLater("/v1/questions?user=u&wait_for=all&timeout=1s&route=my.route", "?");
+  auto reply = AskLater("/v1/questions?user=u&wait_for=all&timeout=3s&route=my.route", "?");
   const auto asked = refuses.Must();
   EXPECT_EQ(asked.As<rsocket::RequestFrame>()->payload.metadata, refuses.Metadata("my.route"));
   refuses.Send(rsocket::ErrorFrame{.stream = asked.As<rsocket::RequestFrame>()->stream,

@@ -230,6 +230,7 @@ void ClientSession::OnClosed(const rsocket::EndReason& reason) {
                                       {"code", rsocket::ErrorFrameCodeName(reason.code)},
                                       {"by", reason.by_peer ? "peer" : "us"},
                                       {"reason", reason.message}});
+  connection_.reset();  // at once: what is left of the session may linger
 }
 
 }  // namespace postroad::rsocket_gateway

@@ -182,7 +182,8 @@ class Broker {
   // See Questions.
   Result<journal::WaitPtr> Ask(const Principal& principal, AskRequest request, Executor& executor,
                                QuestionDone done);
-  Status TakeAnswer(QuestionId question, Answer answer);
+  // Needs read on the topic of the connection's user.
+  Status TakeAnswer(const Principal& principal, QuestionId question, Answer answer);
 
   // --- Topics and the server. ---
   Result<Page<TopicView>> ListTopics(const Principal& principal, std::string_view pattern,

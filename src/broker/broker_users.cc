@@ -52,8 +52,11 @@ Result<journal::WaitPtr> Broker::Ask(const Principal& principal, AskRequest requ
   return impl_->users.questions.Ask(std::move(request), executor, std::move(done));
 }
 
-Status Broker::TakeAnswer(QuestionId question, Answer answer) {
+Status Broker::TakeAnswer(const Principal& principal, QuestionId question, Answer answer) {
   const ConnectionId connection = answer.connection;
+  if (const auto user = impl_->users.presence.UserOf(connection)) {
+    POSTROAD_TRY(principal.Check(Right::kRead, UserTopic(impl_->users.options, *user)));
+  }
   POSTROAD_TRY(impl_->users.questions.Take(question, std::move(answer)));
   // Its gateway has not seen the answer.
   impl_->users.presence.Tell(connection,

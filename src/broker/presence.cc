@@ -1,11 +1,13 @@
 // Users and their connections.
 #include "broker/presence.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <map>
 #include <mutex>
-#include <random>
 #include <unordered_map>
 #include <utility>
 
@@ -53,11 +55,10 @@ Result<uint64_t> ParseIdText(std::string_view text, std::string_view field) {
 }
 
 uint64_t RandomId() {
-  static thread_local std::mt19937_64 random{[] {
-    std::random_device device;
-    return uint64_t{device()} << 32 | device();
-  }()};
-  return random();
+  // Who knows an id may answer with it: one must not tell the next.
+  uint64_t id = 0;
+  if (getentropy(&id, sizeof id) != 0) std::abort();  // never, for so few bytes
+  return id;
 }
 
 std::string UserTopic(const UserOptions& options, std::string_view user) {
@@ -206,6 +207,13 @@ bool Presence::Tell(ConnectionId id, Telling telling) {
   }
   TellOne(connected, std::move(telling));
   return true;
+}
+
+std::optional<std::string> Presence::UserOf(ConnectionId id) const {
+  std::lock_guard lock(state_->mutex);
+  const auto found = state_->by_id.find(id);
+  if (found == state_->by_id.end()) return std::nullopt;
+  return found->second->info.user;
 }
 
 std::vector<ConnectionInfo> Presence::Of(std::string_view user) const {

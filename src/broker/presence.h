@@ -91,6 +91,8 @@ class Presence {
                                        ConnectionSink& sink);
   // Calls `telling` on the connection's executor; false if there is no such connection.
   bool Tell(ConnectionId id, Telling telling);
+  // Whose it is; nothing if there is no such connection.
+  std::optional<std::string> UserOf(ConnectionId id) const;
   // The oldest first.
   std::vector<ConnectionInfo> Of(std::string_view user) const;
   // Of the users behind `after`, of `limit` users at most.

@@ -132,6 +132,16 @@ TEST_F(PostTest, ManyLinesInManyBatches) {
   EXPECT_EQ(last.at("offset"), 11'999);
 }
 
+// What is read stays a batch, however fast short lines come.
+TEST_F(PostTest, ShortLinesMayTogetherBeLongerThanALineMayBe) {
+  options.max_body_bytes = 1 << 20;
+  Start();
+  std::string lines;
+  for (int i = 0; i < 200'000; ++i) lines += "{\"payload\":\"x\"}\n";
+  const HttpReply reply = Ask("POST", "/v1/events?topic=t", lines, Type("application/x-ndjson"));
+  EXPECT_EQ(reply.Json().at("stored"), 200'000) << reply.body;
+}
+
 TEST_F(PostTest, TheFirstBadLineEndsThePost) {
   Start();
   const HttpReply reply =

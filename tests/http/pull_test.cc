@@ -47,6 +47,15 @@ TEST_F(PullTest, AckOneManyAndUpTo) {
   EXPECT_EQ(unknown.at("failures").at(0).at("error").at("reason"), "UNKNOWN_DELIVERY");
 }
 
+TEST_F(PullTest, WhatIsThereComesAlsoToWhoDoesNotWait) {
+  Start();
+  Create();
+  Post("t", R"([{"payload":0},{"payload":1}])");
+  EXPECT_EQ(Pull("max=1").size(), 1u);
+  EXPECT_EQ(Pull().size(), 1u);
+  EXPECT_EQ(Pull().size(), 0u);
+}
+
 TEST_F(PullTest, NackExtendTerminate) {
   Start();
   Create();

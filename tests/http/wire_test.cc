@@ -149,6 +149,24 @@ TEST_F(WireTest, RefusesBadChunks) {
   EXPECT_EQ(Posted(), 0u);
 }
 
+// Beast throws at a field of 64 KiB, and has no limit of its own for what stands around chunks.
+TEST_F(WireTest, WhatStandsAroundChunksIsLimited) {
+  Start();
+  for (const std::string& body : {"2\r\n{}\r\n0\r\nA: " + std::string(70'000, 'x') + "\r\n\r\n",
+                                  "2;a=" + std::string(1 << 20, 'x') + "\r\n{}\r\n0\r\n\r\n"}) {
+    ExpectRefused(Post("Transfer-Encoding: chunked\r\n", body), 400, "MALFORMED_BODY");
+  }
+  EXPECT_EQ(Ask("GET", "/page").body, "a page");
+}
+
+TEST_F(WireTest, HeadersAreLimitedAlsoWhereTheLimitIsHigh) {
+  options.max_header_bytes = gateway::kMaxHeaderBytes;
+  Start();
+  ExpectRefused("GET /page HTTP/1.1\r\nHost: x\r\nA: " + std::string(70'000, 'x') + "\r\n\r\n", 431,
+                "HEADER_TOO_LARGE");
+  EXPECT_EQ(Ask("GET", "/page").body, "a page");
+}
+
 TEST_F(WireTest, TakesChunkedBodies) {
   Start();
   HttpClient client(port());

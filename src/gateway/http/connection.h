@@ -49,7 +49,9 @@ class Connection {
   Socket socket_;
   const std::string peer_;
   Deadline deadline_;
-  boost::beast::flat_buffer buffer_;
+  // Beast reads a header, a chunk's header or the trailer as one piece, however long; and it throws
+  // where one field has 64 KiB.
+  boost::beast::flat_buffer buffer_{kMaxHeaderBytes + (2 << 10)};
   Exchange* exchange_ = nullptr;  // of the request under way
   bool closed_ = false;
 };

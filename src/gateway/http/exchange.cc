@@ -46,7 +46,10 @@ Error BodyError(const error_code& error, bool timed_out) {
   if (timed_out) {
     return HttpError(408, ErrorCode::kDeadlineExceeded, "the body came too slowly", "BODY_TIMEOUT");
   }
-  return HttpError(400, ErrorCode::kInvalidArgument, "the body is malformed: " + error.message(),
+  const std::string what = error == http::error::buffer_overflow
+                               ? "a chunk's header or the trailer is too long"
+                               : error.message();
+  return HttpError(400, ErrorCode::kInvalidArgument, "the body is malformed: " + what,
                    "MALFORMED_BODY");
 }
 

@@ -37,6 +37,9 @@ struct Upgrade;  // upgrade.h
 // more, and Stop does not know it.
 using HttpUpgrades = std::map<std::string, std::function<void(Upgrade&&)>>;
 
+// Of max_header_bytes.
+inline constexpr size_t kMaxHeaderBytes = 60 << 10;
+
 struct HttpOptions {
   std::string host;
   uint16_t port = 0;                  // 0: any free port

@@ -107,7 +107,8 @@ asio::awaitable<Status> PostStream::Run() {
     do {
       auto taken = TakeLines(at_end);
       // What came before a bad line is stored.
-      const bool wait = taken && !at_end && batch_bytes_ < kBatchBytes && exchange_.MoreIsHere();
+      const bool full = batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes;
+      const bool wait = taken && !at_end && !full && exchange_.MoreIsHere();
       if (wait) break;
       if (auto posted = co_await PostBatch(); !posted) co_return posted;
       if (!taken) co_return Fail(At(taken.error(), lines_));

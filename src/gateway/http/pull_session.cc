@@ -12,6 +12,8 @@ constexpr size_t kMaxSessions = 100'000;
 constexpr size_t kMaxWaiting = 1'000;
 // How long a session stays after its last deliveries have passed their deadline.
 constexpr Duration kIdle = std::chrono::seconds(30);
+// What is there takes a moment to come, also for a request that does not wait for more.
+constexpr Duration kLeastWait = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -87,6 +89,7 @@ void PullSession::Begin(Waiting waiting, Duration wait) {
     if (!member_) End(status.error());
     return;
   }
+  wait = std::max(wait, kLeastWait);
   KeepFor(wait + ack_deadline_);
   waiting.timer =
       parts_.executor.PostAfter(wait, [weak = weak_from_this(), ticket = waiting.ticket] {

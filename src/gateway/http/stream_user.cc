@@ -14,6 +14,9 @@ namespace json = boost::json;
 
 namespace {
 
+// Of questions and their ends that the client did not read yet; with more it is asked nothing.
+constexpr size_t kMaxUnwrittenBytes = 256 << 10;
+
 std::optional<Offset> NextOf(const std::string& cursor) {
   const auto decoded = DecodeCursor(cursor, "cursor");
   const auto* topic = decoded ? std::get_if<TopicCursor>(&*decoded) : nullptr;
@@ -53,7 +56,7 @@ void StreamUser::OnClose(const Error& reason) {
 }
 
 void StreamUser::OnQuestion(const broker::Question& question) {
-  if (asked_.size() >= broker::kMaxOpenQuestions) {
+  if (asked_.size() >= broker::kMaxOpenQuestions || said_.size() >= kMaxUnwrittenBytes) {
     // It may be over meanwhile.
     std::ignore = connection_->Answer(question.id, broker::AnswerState::kFailed,
                                       "it has too many questions to answer");

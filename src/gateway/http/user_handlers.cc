@@ -106,7 +106,8 @@ Status TakeAnswerOf(Exchange& exchange, std::string body) {
     answer.state = broker::AnswerState::kFailed;
     answer.text = *std::move(failed);
   }
-  return exchange.gateway().broker.TakeAnswer(broker::QuestionId(question), std::move(answer));
+  return exchange.gateway().broker.TakeAnswer(*request.principal, broker::QuestionId(question),
+                                              std::move(answer));
 }
 
 }  // namespace

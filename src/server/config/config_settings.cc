@@ -224,7 +224,7 @@ void DeclareHttp(Settings& settings, gateway::HttpOptions& http) {
                 "asks otherwise.",
                 http.heartbeat, {seconds(1), hours(1)});
   settings.Bytes("http.max_header_bytes", "The longest header of a request.", http.max_header_bytes,
-                 {kKiB, kMiB});
+                 {kKiB, gateway::kMaxHeaderBytes});
   settings.Bytes("http.max_body_bytes",
                  "The longest body of a request, unpacked; of NDJSON, the longest line.",
                  http.max_body_bytes, {kKiB, kGiB});

@@ -23,6 +23,7 @@ struct ActiveReader {
   ConnectionReceipts::Reader who;
   Topic* topic = nullptr;
   std::atomic<uint64_t> sent = 0;
+  std::atomic<bool> awaited = false;  // of one whose client cannot ack: its sending ends a wait
 };
 
 struct Watcher {
@@ -59,7 +60,7 @@ bool IsFor(const ActiveReader& reader, uint64_t offset) {
 }
 
 bool WasSent(const ActiveReader& reader, uint64_t offset) {
-  if (!reader.who.shares) return offset < reader.sent.load(std::memory_order_acquire);
+  if (!reader.who.shares) return offset < reader.sent.load();
   const auto given = reader.topic->given.find(offset);
   return given != reader.topic->given.end() && given->second == reader.who.connection;
 }
@@ -146,6 +147,8 @@ struct ConnectionReceipts::State {
   void Gone(Track& track, const ActiveReader& reader, uint64_t offset);
   std::vector<std::shared_ptr<Watcher>> TakeSettled(Track& track);
   void OpenFor(Track& track, Topic& topic, uint64_t offset);
+  void WasSentTo(const ActiveReader& reader, uint64_t end);
+  void WasGiven(const ActiveReader& reader, uint64_t offset);
 
   Clock& clock;
   const size_t max_bytes;
@@ -182,10 +185,12 @@ void ConnectionReceipts::State::OpenFor(Track& track, Topic& topic, uint64_t off
   for (const auto& [connection, reader] : topic.readers) {
     if (!IsFor(*reader, offset)) continue;
     const bool told = track.told.contains(connection);
+    if (!reader->who.acks) reader->awaited.store(true);
+    const bool sufficed = told || (!reader->who.acks && WasSent(*reader, offset));
     if (reader->who.shares) {
       shared_wanted = true;
-      shared_told |= told;
-    } else if (!told) {
+      shared_told |= sufficed;
+    } else if (!sufficed) {
       track.open.insert(reader);
     }
   }
@@ -195,6 +200,35 @@ void ConnectionReceipts::State::OpenFor(Track& track, Topic& topic, uint64_t off
 std::vector<std::shared_ptr<Watcher>> ConnectionReceipts::State::TakeSettled(Track& track) {
   if (!track.settled()) return {};
   return {track.watchers.begin(), track.watchers.end()};
+}
+
+void ConnectionReceipts::State::WasSentTo(const ActiveReader& reader, uint64_t end) {
+  std::vector<std::shared_ptr<Watcher>> settled;
+  {
+    std::lock_guard lock(mutex);
+    for (auto& [offset, track] : reader.topic->tracks) {
+      if (offset >= end) break;
+      if (track.open.erase(&reader) == 0) continue;
+      for (auto& watcher : TakeSettled(track)) settled.push_back(std::move(watcher));
+    }
+  }
+  Call(std::move(settled));
+}
+
+void ConnectionReceipts::State::WasGiven(const ActiveReader& reader, uint64_t offset) {
+  std::vector<std::shared_ptr<Watcher>> settled;
+  {
+    std::lock_guard lock(mutex);
+    Topic& topic = *reader.topic;
+    topic.given[offset] = reader.who.connection;
+    if (topic.given.size() > kMaxGiven) topic.given.erase(topic.given.begin());
+    const auto track = topic.tracks.find(offset);
+    if (!reader.who.acks && track != topic.tracks.end() && track->second.watched()) {
+      track->second.sharers_open = false;
+      settled = TakeSettled(track->second);
+    }
+  }
+  Call(std::move(settled));
 }
 
 void ConnectionReceipts::State::Gone(Track& track, const ActiveReader& reader, uint64_t offset) {
@@ -242,13 +276,12 @@ std::unique_ptr<ConnectionReceipts::Reading> ConnectionReceipts::Read(std::strin
       reader_.who = std::move(who);
     }
     ~Handle() override { state_->Leave(reader_); }
-    void Sent(Offset end) override { reader_.sent.store(end.value(), std::memory_order_release); }
-    void Given(Offset offset) override {
-      std::lock_guard lock(state_->mutex);
-      auto& given = reader_.topic->given;
-      given[offset.value()] = reader_.who.connection;
-      if (given.size() > kMaxGiven) given.erase(given.begin());
+    // In this order, and OpenFor in the other: one of them sees the other's store.
+    void Sent(Offset end) override {
+      reader_.sent.store(end.value());
+      if (reader_.awaited.load()) state_->WasSentTo(reader_, end.value());
     }
+    void Given(Offset offset) override { state_->WasGiven(reader_, offset.value()); }
     std::vector<Offset> Unsettled() const override {
       std::lock_guard lock(state_->mutex);
       const Topic& topic = *reader_.topic;

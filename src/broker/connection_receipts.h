@@ -75,6 +75,7 @@ class ConnectionReceipts {
     std::string user;
     Offset start;         // what comes before is not for it
     bool shares = false;  // an event goes to one of those that share the topic only
+    bool acks = true;     // its client can ack; one that cannot is waited for until it was sent
   };
   std::unique_ptr<Reading> Read(std::string_view topic, Reader reader);
 

@@ -77,6 +77,20 @@ TEST_F(ConnectionReceiptsTest, WhoComesBackFromBeforeTheEventIsWaitedFor) {
   EXPECT_EQ(settled, 1);
 }
 
+TEST_F(ConnectionReceiptsTest, WhoCannotAckIsWaitedForUntilItWasSent) {
+  const auto plain =
+      receipts_.Read("t", {.connection = ConnectionId(1), .user = "u", .acks = false});
+  int settled = 0;
+  const auto wait = Watch(3, settled);
+  plain->Sent(Offset(3));
+  EXPECT_EQ(settled, 0);
+  plain->Sent(Offset(4));
+  EXPECT_EQ(settled, 1);
+  EXPECT_EQ(receipts_.Get("t", Offset(3)).front().state, ConnectionState::kDelivered);
+  const auto late = Watch(3, settled);
+  EXPECT_EQ(settled, 2);
+}
+
 TEST_F(ConnectionReceiptsTest, OnlyWhatWasSentCanBeAcked) {
   const auto reading = Read(1);
   reading->Sent(Offset(3));

@@ -62,10 +62,18 @@ class UserConnection {
   const std::string& user() const { return user_; }
   void SetSuspended(bool suspended) { entry_->SetSuspended(suspended); }
   // See ConnectionReceipts.
-  std::unique_ptr<ConnectionReceipts::Reading> Read(std::string_view topic, Offset start,
-                                                    bool shares = false) {
-    return users_.receipts.Read(
-        topic, {.connection = id_, .user = user_, .start = start, .shares = shares});
+  struct ReadTerms {
+    Offset start;
+    bool shares = false;
+    bool acks = true;
+  };
+  std::unique_ptr<ConnectionReceipts::Reading> Read(std::string_view topic,
+                                                    const ReadTerms& terms) {
+    return users_.receipts.Read(topic, {.connection = id_,
+                                        .user = user_,
+                                        .start = terms.start,
+                                        .shares = terms.shares,
+                                        .acks = terms.acks});
   }
   // See Turns.
   std::unique_ptr<Turns::Place> Share(std::string_view topic, TurnOrder order, Offset start,

@@ -131,6 +131,18 @@ TEST_F(UsersTest, AClientThatDoesNotAckIsDelivered) {
   EXPECT_EQ(Of(answer.at("receipts").at(0), name).at("state"), "delivered");
 }
 
+TEST_F(UsersTest, AClientThatCannotAckIsWaitedForUntilItWasSent) {
+  Start();
+  RSocketPeer peer(rsocket_port());
+  peer.Setup("u");
+  peer.RequestStream(kRoute, "");
+  peer.RequestResponse("postroad.presence", "");  // the stream is open
+  const auto answer =
+      AskJson("POST", "/v1/events?wait_for=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
+  EXPECT_FALSE(answer.at("wait_timed_out").as_bool());
+  EXPECT_EQ(answer.at("receipts").at(0).at("connections").at(0).at("state"), "delivered");
+}
+
 TEST_F(UsersTest, NobodyConnectedIsAnsweredAtOnce) {
   Start();
   const auto answer =

@@ -36,7 +36,7 @@ Status StreamUser::Enter(const TopicSelector& topics, const std::string& cursor)
                                   .transport = format_ == ReadFormat::kSse ? "sse" : "ndjson",
                                   .peer = exchange_.request().peer},
                                  exchange_.executor(), *this));
-  reading_ = connection_->Read(topics.SingleTopic(), NextOf(cursor).value_or(Offset()));
+  reading_ = connection_->Read(topics.SingleTopic(), {.start = NextOf(cursor).value_or(Offset())});
   return {};
 }
 

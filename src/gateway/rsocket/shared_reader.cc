@@ -50,7 +50,8 @@ Status SharedReader::Open(const auth::Principal& principal, broker::UserConnecti
   principal_ = &principal;
   topic_ = std::move(request.topic);
   POSTROAD_TRY(OpenAt(std::move(request.start)));
-  reading_ = connection.Read(topic_, position_, true);
+  reading_ = connection.Read(
+      topic_, {.start = position_, .shares = true, .acks = form_ != PayloadForm::kPlain});
   place_ = connection.Share(topic_, order, position_, gateway_.cores.at(core_),
                             [weak = std::weak_ptr(self_)] {
                               if (const auto self = weak.lock()) (*self)->Pump();

@@ -88,7 +88,8 @@ Status TopicReader::Open(const auth::Principal& principal, broker::UserConnectio
   });
   const std::string cursor = events_->Cursor();
   POSTROAD_ASSIGN(const TopicCursor at, TopicCursorOf(cursor));
-  reading_ = connection.Read(request.topic, at.next);
+  reading_ =
+      connection.Read(request.topic, {.start = at.next, .acks = form_ != PayloadForm::kPlain});
   if (form_ == PayloadForm::kLine) AddNotices({OpenedLine(connection.name(), cursor)});
   return {};
 }

@@ -1,10 +1,7 @@
 // What RocksDB promises, told to the thread sanitizer, as grpc.cc does for gRPC: a logger that was
-// handed to it is used after that, and let go of after its last use. That it inserts into a
-// memtable one thread at a time cannot be told so: it gets its own memtable, and
-// memtable_list_test.cc ours.
+// handed to it is used after that, and let go of after its last use.
 #include <dlfcn.h>
 #include <rocksdb/db.h>
-#include <rocksdb/memtablerep.h>
 #include <sanitizer/tsan_interface.h>
 
 #include <cstdarg>
@@ -54,11 +51,7 @@ Status DB::Open(const DBOptions& options, const std::string& name,
       std::vector<ColumnFamilyHandle*>*, DB**)>(dlsym(RTLD_NEXT, kOpen));
   DBOptions handed = options;
   if (handed.info_log) handed.info_log = std::make_shared<HandedLogger>(handed.info_log);
-  std::vector<ColumnFamilyDescriptor> with_own_memtable = families;
-  for (ColumnFamilyDescriptor& family : with_own_memtable) {
-    family.options.memtable_factory = std::make_shared<SkipListFactory>();
-  }
-  return real(handed, name, with_own_memtable, handles, db);
+  return real(handed, name, families, handles, db);
 }
 
 }  // namespace rocksdb

@@ -20,9 +20,11 @@ std::shared_ptr<Stream> Stream::Open(const std::shared_ptr<grpc::Channel>& chann
   stream->AddHold();
   stream->reading_ = true;
   stream->StartRead(&stream->incoming_);
-  stream->limit_.Set(std::chrono::system_clock::now() + limit, [stream](bool due) {
-    if (due) stream->OnLimit();
-  });
+  // The alarm keeps its callback for as long as it lives itself, which is as long as the stream.
+  stream->limit_.Set(std::chrono::system_clock::now() + limit,
+                     [weak = std::weak_ptr<Stream>(stream)](bool due) {
+                       if (const auto alive = weak.lock(); due && alive) alive->OnLimit();
+                     });
   stream->StartCall();
   return stream;
 }

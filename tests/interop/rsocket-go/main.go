@@ -141,6 +141,24 @@ func (t *taker) all() []payload.Payload {
 	return t.seen
 }
 
+// askFor asks for more beside what it has, and waits for it; it returns how many were asked for
+// in all. The client counts a request only after it has sent it: payloads that come in between
+// lie in its queue until another comes. So one more is asked for each time nothing comes.
+func (t *taker) askFor(more, have int) int {
+	t.subscription.Request(more)
+	asked := have + more
+	for nudges := 0; nudges < 10; nudges++ {
+		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			if len(t.all()) >= have+more {
+				return asked
+			}
+		}
+		t.subscription.Request(1)
+		asked++
+	}
+	return asked
+}
+
 func (t *taker) comeTo(count int) error {
 	for end := time.Now().Add(patience); len(t.all()) < count && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
@@ -151,25 +169,25 @@ func (t *taker) comeTo(count int) error {
 func backpressure(c rsocket.Client) error {
 	var t taker
 	t.subscribe(c.RequestStream(payload.NewString("100", "")), 5)
-	for _, step := range []int{5, 15} {
-		if err := t.comeTo(step); err != nil {
-			return err
-		}
-		if _, err := ask(c, "in between"); err != nil {
-			return err
-		}
-		if err := t.comeTo(step); err != nil {
-			return err
-		}
-		if step == 5 {
-			t.subscription.Request(10)
-		}
+	if err := t.comeTo(5); err != nil {
+		return err
 	}
+	if _, err := ask(c, "in between"); err != nil {
+		return err
+	}
+	if err := t.comeTo(5); err != nil {
+		return err
+	}
+	asked := t.askFor(10, 5)
 	t.subscription.Cancel()
 	if _, err := ask(c, "after cancel"); err != nil {
 		return err
 	}
-	return t.comeTo(15)
+	seen := t.all()
+	if len(seen) < 15 || len(seen) > asked {
+		return fmt.Errorf("%d came of %d asked for", len(seen), asked)
+	}
+	return inOrder(seen, len(seen))
 }
 
 func requestChannel(c rsocket.Client) error {

@@ -99,6 +99,7 @@ Status RunBench(const Context& context, const BenchArgs& args) {
   POSTROAD_ASSIGN(const std::vector<Row> rows, ChosenRows(args.rows));
   Bench bench(context, args.quick ? Sizes::Quick() : Sizes());
   std::vector<Line> lines;
+  Status outcome;  // the first row's that could not be measured: the others are printed all the same
   for (const Row& row : rows) {
     if (row.own_server_only && !bench.own_server()) {
       Notice(std::string(row.name) + " is left out: it needs a server of the bench's own");
@@ -109,12 +110,17 @@ Status RunBench(const Context& context, const BenchArgs& args) {
     if (!measured) {
       Error error = std::move(measured).error();
       error.message = std::string(row.name) + ": " + error.message;
-      return Fail(std::move(error));
+      Notice(error.message);
+      lines.push_back({row, {.ours = "not measured", .at_least = "", .reached = false}});
+      if (outcome) outcome = Fail(std::move(error));
+      // What it left behind must not be measured with the next.
+      if (bench.own_server()) POSTROAD_TRY(bench.Renew());
+      continue;
     }
     lines.push_back({row, *std::move(measured)});
   }
   PrintLines(context, lines, args.quick);
-  return {};
+  return outcome;
 }
 
 }  // namespace

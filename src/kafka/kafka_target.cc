@@ -8,8 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "kafka/connection_log.h"
 #include "kafka/format.h"
-#include "kafka/librdkafka.h"
 #include "kafka/producer.h"
 #include "kafka/properties.h"
 #include "kafka/topic_names.h"

@@ -102,8 +102,7 @@ int StatisticsCallback(rd_kafka_t*, char* json, size_t size, void* opaque) {
 }
 
 void ErrorCallback(rd_kafka_t*, int error, const char* reason, void* opaque) {
-  static_cast<CallbackContext*>(opaque)->log->OnError(static_cast<rd_kafka_resp_err_t>(error),
-                                                      reason);
+  static_cast<CallbackContext*>(opaque)->log->OnError(error, reason);
 }
 
 void LogCallback(const rd_kafka_t* client, int level, const char* facility, const char* line) {
@@ -118,7 +117,7 @@ struct ConnectionLog::State {
   std::atomic<uint64_t> errors = 0;
   std::mutex mutex;
   std::string last_error;
-  std::map<rd_kafka_resp_err_t, std::chrono::steady_clock::time_point> logged;
+  std::map<int, std::chrono::steady_clock::time_point> logged;
 };
 
 std::shared_ptr<ConnectionLog::State> ConnectionLog::NewState() {
@@ -138,9 +137,10 @@ void ConnectionLog::OnStatistics(std::string_view json) {
   }
 }
 
-void ConnectionLog::OnError(rd_kafka_resp_err_t error, const char* reason) {
+void ConnectionLog::OnError(int error, const char* reason) {
   ++state_->errors;
-  const std::string text = std::string(rd_kafka_err2name(error)) + ": " + reason;
+  const auto code = static_cast<rd_kafka_resp_err_t>(error);
+  const std::string text = std::string(rd_kafka_err2name(code)) + ": " + reason;
   {
     std::lock_guard lock(state_->mutex);
     state_->last_error = text;

@@ -6,9 +6,9 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "core/error.h"
+#include "kafka/connection_log.h"
 #include "kafka/options.h"
 
 namespace postroad::kafka {
@@ -30,27 +30,6 @@ using PartitionsPtr = std::unique_ptr<rd_kafka_topic_partition_list_t,
 
 // Who makes a client: properties that its promises rest on are its own.
 enum class Role { kProducer, kConsumer };
-
-// What a client tells about its connection, from its own threads. Thread-safe; outlives the client.
-class ConnectionLog {
- public:
-  explicit ConnectionLog(std::string connector) : connector_(std::move(connector)) {}
-
-  void OnStatistics(std::string_view json);
-  void OnError(rd_kafka_resp_err_t error, const char* reason);
-  void OnLog(int level, const char* facility, const char* line);
-  // Whether a broker was connected when last looked at (once a second).
-  bool connected() const;
-  uint64_t errors() const;
-  // The last error since it was connected; empty: none.
-  std::string last_error() const;
-
- private:
-  const std::string connector_;
-  struct State;
-  std::shared_ptr<State> state_ = NewState();
-  static std::shared_ptr<State> NewState();
-};
 
 // The properties given, over our defaults, under those that are our own.
 // INVALID_ARGUMENT: "properties.<name>: …" for one that is unknown, wrong or our own.

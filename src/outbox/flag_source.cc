@@ -51,6 +51,14 @@ std::string FlagSource::Waiting() const {
   return where;
 }
 
+// A condition on the rows of `t`: that their topic is read.
+std::string FlagSource::Chosen() const {
+  if (!options_.topics) return "";
+  const Ids topics = options_.topics->Get();
+  if (topics.empty()) return " AND 1 = 0";
+  return " AND t." + Column(options_.columns.topic) + " IN " + InList(topics);
+}
+
 // The first rows that wait, up to the bytes of a batch, but at least one.
 std::string FlagSource::PageSql() const {
   std::string names, inner_order, outer_order;
@@ -68,8 +76,8 @@ std::string FlagSource::PageSql() const {
          " AS r_size, ROW_NUMBER() OVER (ORDER BY " + outer_order + ") AS r_number, SUM(" + size +
          ") OVER (ORDER BY " + outer_order +
          " ROWS UNBOUNDED PRECEDING) AS r_bytes FROM (SELECT t.*" + names + " FROM " +
-         Column(options_.table) + " t WHERE " + Waiting() + " ORDER BY " + inner_order + " LIMIT " +
-         std::to_string(options_.batch_rows) + ") t) p WHERE r_bytes - r_size < " +
+         Column(options_.table) + " t WHERE " + Waiting() + Chosen() + " ORDER BY " + inner_order +
+         " LIMIT " + std::to_string(options_.batch_rows) + ") t) p WHERE r_bytes - r_size < " +
          std::to_string(options_.batch_bytes) + " ORDER BY r_number";
 }
 
@@ -89,7 +97,8 @@ Status FlagSource::Settle(const PagePtr& page, std::span<const EventResult> resu
   const auto& own = static_cast<const TablePage&>(*page);
   Ids sent;
   for (size_t i = 0; i < results.size(); ++i) {
-    if (results[i].outcome != Outcome::kPoison) sent.emplace_back(own.ids[i]);
+    const Outcome outcome = results[i].outcome;
+    if (outcome != Outcome::kPoison && outcome != Outcome::kLeft) sent.emplace_back(own.ids[i]);
   }
   POSTROAD_TRY(SetAside(own, results));
   if (sent.empty()) return {};

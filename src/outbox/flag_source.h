@@ -43,6 +43,7 @@ class FlagSource final : public Source {
   std::string InList(const Ids& ids) const;
   // Of rows to read, or to count.
   std::string Waiting() const;
+  std::string Chosen() const;
   std::string Reader() const;
   std::string PageSql() const;
   Status Forget(const Ids& ids);

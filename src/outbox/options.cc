@@ -79,8 +79,8 @@ Result<SourceOptions> Complete(SourceOptions options) {
     case Layout::kPostroad:
       Fill(options.table, "postroad_outbox");
       options.columns = PostroadColumns();
-      // In PostgreSQL no row is marked.
-      if (DatabaseOf(options.url) != Database::kPostgres) {
+      // In PostgreSQL no row need be marked.
+      if (options.marked || DatabaseOf(options.url) != Database::kPostgres) {
         options.columns.delivered = "delivered";
         options.columns.delivered_at = "delivered_at";
       }

@@ -3,10 +3,12 @@
 #define POSTROAD_OUTBOX_OPTIONS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/error.h"
 #include "core/time.h"
+#include "outbox/topic_choice.h"
 
 namespace postroad::outbox {
 
@@ -51,6 +53,10 @@ struct SourceOptions {
   // How often a quiet table is looked at, beside notifications; and while events keep coming.
   Duration poll_interval = std::chrono::milliseconds(50);
   Duration busy_poll_interval = std::chrono::milliseconds(5);
+  // Rows of Postroad's own table are marked, as in the other databases, also in PostgreSQL.
+  bool marked = false;
+  // Only rows of these topics are read; null: all. For tables whose rows are marked.
+  std::shared_ptr<const TopicChoice> topics;
 };
 
 enum class Database { kPostgres, kMariaDb, kSqlite };

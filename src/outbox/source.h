@@ -62,7 +62,7 @@ class Source {
   // topic and key; null if there are none.
   virtual Result<PagePtr> Read() = 0;
   // Every event of the page is stored, a duplicate or poison, as `results` say: none of its rows is
-  // read again. Pages are settled in the order read.
+  // read again, but those that were left. Pages are settled in the order read.
   virtual Status Settle(const PagePtr& page, std::span<const EventResult> results) = 0;
 
   // Until there may be something new (a notification), or the time is over, or the waker stops.

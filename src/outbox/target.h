@@ -27,6 +27,8 @@ enum class Outcome : uint8_t {
   kDuplicate,  // the target had it already: as good as stored
   kPoison,     // the target will never take it (bad name, too large); `reason` says why
   kFailed,     // it could not now (overload, no connection); it comes again. `reason` says why
+  kLeft,       // nobody is there for it: its row stays as it is, and may be read again later. Only
+               // of targets whose source marks rows
 };
 
 struct EventResult {

@@ -9,8 +9,10 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 
 #include "core/utf8.h"
+#include "runtime/log_sink.h"
 
 namespace postroad {
 namespace {
@@ -126,9 +128,40 @@ std::string FormatJson(std::string_view message, LogFields fields) {
   return line;
 }
 
+// Never destroyed, as the logger.
+struct Sink {
+  std::mutex mutex;
+  std::shared_ptr<const LogSink> sink;  // guarded by mutex; null: standard error
+};
+Sink& TheSink() {
+  static Sink* const made = new Sink;
+  return *made;
+}
+std::shared_ptr<const LogSink> CurrentSink() {
+  Sink& current = TheSink();
+  std::lock_guard lock(current.mutex);
+  return current.sink;
+}
+
+LogLevel FromSpdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::debug:
+      return LogLevel::kDebug;
+    case spdlog::level::info:
+      return LogLevel::kInfo;
+    case spdlog::level::warn:
+      return LogLevel::kWarn;
+    default:
+      return LogLevel::kError;
+  }
+}
+
 void Log(spdlog::level::level_enum level, std::string_view message, LogFields fields) {
   spdlog::logger& logger = Logger();
   if (!logger.should_log(level)) return;
+  if (const auto sink = CurrentSink()) {
+    return (*sink)(FromSpdlog(level), FormatLogEntry(LogFormat::kText, message, fields));
+  }
   const LogFormat format = configured_format.load(std::memory_order_relaxed);
   logger.log(level, spdlog::string_view_t(FormatLogEntry(format, message, fields)));
 }
@@ -146,6 +179,12 @@ void ConfigureLog(LogLevel level, LogFormat format) {
   Logger().set_pattern(format == LogFormat::kJson ? kJsonPattern : kTextPattern,
                        spdlog::pattern_time_type::utc);
   Logger().set_level(ToSpdlog(level));
+}
+
+void SetLogSink(LogSink sink) {
+  Sink& current = TheSink();
+  std::lock_guard lock(current.mutex);
+  current.sink = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
 }
 
 std::string FormatLogEntry(LogFormat format, std::string_view message, LogFields fields) {

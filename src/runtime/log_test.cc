@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
+#include <vector>
+
+#include "runtime/log_sink.h"
 
 namespace postroad {
 namespace {
@@ -48,6 +52,18 @@ TEST(LogTest, WritesLinesOfTheConfiguredFormatToStandardError) {
   EXPECT_THAT(out, MatchesRegex("\\{\"time\":\"....-..-..T..:..:..\\....Z\",\"level\":\"warning\","
                                 "\"message\":\"shown\",\"n\":1\\}\n"
                                 "....-..-..T..:..:..\\....Z error failed why=\"it did\"\n"));
+}
+
+TEST(LogTest, GoesToASinkInstead) {
+  testing::internal::CaptureStderr();
+  std::vector<std::pair<LogLevel, std::string>> lines;
+  SetLogSink([&](LogLevel level, std::string_view line) { lines.emplace_back(level, line); });
+  LogDebug("not shown");
+  LogWarn("shown", {{"n", 1}});
+  SetLogSink({});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0], std::pair(LogLevel::kWarn, std::string("shown n=1")));
 }
 
 }  // namespace

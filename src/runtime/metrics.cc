@@ -12,6 +12,7 @@
 #include <mutex>
 #include <utility>
 
+#include "runtime/histogram_totals.h"
 #include "runtime/log.h"
 
 namespace postroad {
@@ -183,6 +184,12 @@ std::vector<Metrics::Family> Metrics::Families() const {
   std::vector<Family> families;
   for (const auto& [name, family] : impl_->families) families.push_back(family);
   return families;
+}
+
+HistogramTotals TotalsOf(const Histogram& histogram) {
+  // There is no other kind.
+  const auto seen = static_cast<const PrometheusHistogram&>(histogram).histogram->Collect();
+  return {seen.histogram.sample_count, seen.histogram.sample_sum};
 }
 
 const std::vector<double>& LatencyBounds() {

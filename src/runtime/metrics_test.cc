@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/histogram_totals.h"
+
 namespace postroad {
 namespace {
 
@@ -23,6 +25,15 @@ TEST(MetricsTest, RendersTextFormat) {
   EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_bucket{le=\"0.5\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_bucket{le=\"1\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("postroad_wait_seconds_count 1\n"));
+}
+
+TEST(MetricsTest, TellsTotalsOfHistograms) {
+  Metrics metrics;
+  Histogram& waits = metrics.GetHistogram("postroad_wait_seconds", "Waits.", {0.5, 1});
+  waits.Observe(0.25);
+  waits.Observe(2);
+  EXPECT_EQ(TotalsOf(waits).count, 2U);
+  EXPECT_EQ(TotalsOf(waits).sum, 2.25);
 }
 
 TEST(MetricsTest, SameNameAndLabelsIsTheSameMetric) {

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "delivery/metrics.h"
-#include "kafka/metrics.h"
+#include "kafka/bridge/metrics.h"
 #include "outbox/relay_metrics.h"
 #include "server/config/config.h"
 #include "server/server.h"

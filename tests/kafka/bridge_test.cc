@@ -1,5 +1,5 @@
 // The bridge in this process, out and in at once: for the sanitizers, which see all of it here.
-#include "kafka/bridge.h"
+#include "kafka/bridge/bridge.h"
 
 #include <gtest/gtest.h>
 

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "outbox/log_target.h"
+#include "outbox/log/log_target.h"
 #include "outbox/options.h"
 #include "outbox/relay.h"
 #include "outbox/target.h"

@@ -40,6 +40,12 @@ CREATE TABLE IF NOT EXISTS {progress} (
 ) WITH (fillfactor = 50);
 )";
 
+constexpr std::string_view kMarks = R"(
+-- For who marks rows: the event bus's local engine.
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS delivered boolean NOT NULL DEFAULT false;
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS delivered_at timestamptz;
+)";
+
 constexpr std::string_view kPoison = R"(
 -- Rows that can be no events, with the reason. They stay in the outbox until retried or dropped.
 CREATE TABLE IF NOT EXISTS {poison} (
@@ -124,6 +130,15 @@ std::string PostFunction(const std::string& table, std::string_view type, std::s
   return text;
 }
 
+std::string UndeliveredIndex(const SourceOptions& options) {
+  if (options.columns.delivered.empty()) return "";
+  return "\n-- So that finding what is not delivered does not read the whole table.\n"
+         "CREATE INDEX IF NOT EXISTS " +
+         Connection::Quote(Parts(options.table).second + "_undelivered") + " ON " +
+         Connection::Quote(options.table) + " (" + Connection::Quote(options.columns.id) +
+         ") WHERE NOT " + Connection::Quote(options.columns.delivered) + ";\n";
+}
+
 }  // namespace
 
 std::string ProgressTable(const std::string& table) { return table + "_relay"; }
@@ -137,17 +152,10 @@ std::string Channel(const std::string& table) {
 std::string Ddl(const SourceOptions& options) {
   const std::string& table = options.table;
   if (options.layout != Layout::kPostroad) {
-    std::string ddl = Filled(kPoison, table).substr(1) + Filled(kNotify, table);
-    if (!options.columns.delivered.empty()) {
-      ddl += "\n-- So that finding what is not delivered does not read the whole table.\n";
-      ddl += "CREATE INDEX IF NOT EXISTS " +
-             Connection::Quote(Parts(table).second + "_undelivered") + " ON " +
-             Connection::Quote(table) + " (" + Connection::Quote(options.columns.id) +
-             ") WHERE NOT " + Connection::Quote(options.columns.delivered) + ";\n";
-    }
-    return ddl;
+    return Filled(kPoison, table).substr(1) + Filled(kNotify, table) + UndeliveredIndex(options);
   }
-  return Filled(kOutbox, table) + Filled(kPoison, table) + Filled(kNotify, table) +
+  return Filled(kOutbox, table) + (options.marked ? Filled(kMarks, table) : "") +
+         Filled(kPoison, table) + Filled(kNotify, table) + UndeliveredIndex(options) +
          PostFunction(table, "text", "convert_to($2, 'UTF8')", "application/json") +
          PostFunction(table, "jsonb", "convert_to($2::text, 'UTF8')", "application/json") +
          PostFunction(table, "bytea", "$2", "application/octet-stream");

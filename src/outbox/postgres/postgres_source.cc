@@ -10,7 +10,7 @@
 namespace postroad::outbox {
 
 std::unique_ptr<Source> NewPostgresSource(const SourceOptions& options, Waker& waker) {
-  if (options.layout == Layout::kPostroad) {
+  if (options.layout == Layout::kPostroad && !options.marked) {
     return std::make_unique<postgres::SnapshotSource>(options, waker);
   }
   return std::make_unique<FlagSource>(options,

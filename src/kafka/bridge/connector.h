@@ -1,6 +1,6 @@
 // A connector: one of the [[kafka.out]] or [[kafka.in]] at work, with a thread of its own.
-#ifndef POSTROAD_KAFKA_CONNECTOR_H_
-#define POSTROAD_KAFKA_CONNECTOR_H_
+#ifndef POSTROAD_KAFKA_BRIDGE_CONNECTOR_H_
+#define POSTROAD_KAFKA_BRIDGE_CONNECTOR_H_
 
 #include <memory>
 #include <string>
@@ -45,4 +45,4 @@ Result<std::unique_ptr<Connector>> StartIn(const InOptions& options, ConnectorCo
 
 }  // namespace postroad::kafka
 
-#endif  // POSTROAD_KAFKA_CONNECTOR_H_
+#endif  // POSTROAD_KAFKA_BRIDGE_CONNECTOR_H_

@@ -1,6 +1,6 @@
 // The target that is Postroad's own log, in this process.
-#ifndef POSTROAD_OUTBOX_LOG_TARGET_H_
-#define POSTROAD_OUTBOX_LOG_TARGET_H_
+#ifndef POSTROAD_OUTBOX_LOG_LOG_TARGET_H_
+#define POSTROAD_OUTBOX_LOG_LOG_TARGET_H_
 
 #include <memory>
 
@@ -17,4 +17,4 @@ std::unique_ptr<Target> NewLogTarget(broker::Broker& broker, Executor& executor)
 
 }  // namespace postroad::outbox
 
-#endif  // POSTROAD_OUTBOX_LOG_TARGET_H_
+#endif  // POSTROAD_OUTBOX_LOG_LOG_TARGET_H_

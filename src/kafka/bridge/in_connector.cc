@@ -9,15 +9,15 @@
 #include <thread>
 
 #include "core/utf8.h"
-#include "kafka/backoff.h"
-#include "kafka/connector.h"
+#include "kafka/bridge/backoff.h"
+#include "kafka/bridge/connector.h"
+#include "kafka/bridge/metrics.h"
+#include "kafka/connection_log.h"
 #include "kafka/consumer.h"
 #include "kafka/format.h"
-#include "kafka/librdkafka.h"
-#include "kafka/metrics.h"
 #include "kafka/properties.h"
 #include "kafka/topic_names.h"
-#include "outbox/log_target.h"
+#include "outbox/log/log_target.h"
 #include "runtime/log.h"
 
 namespace postroad::kafka {
@@ -350,6 +350,7 @@ class InConnector final : public Connector, private ConsumerOwner {
         case outbox::Outcome::kDuplicate:
           metrics_.duplicates.Add();
           break;
+        case outbox::Outcome::kLeft:
         case outbox::Outcome::kFailed:
           if (failed.empty()) failed = results[i].reason;
           again.push_back(std::move(item));

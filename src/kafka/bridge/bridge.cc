@@ -1,5 +1,5 @@
 // See bridge.h.
-#include "kafka/bridge.h"
+#include "kafka/bridge/bridge.h"
 
 #include <thread>
 

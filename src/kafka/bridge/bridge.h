@@ -1,13 +1,13 @@
 // The bridge to and from Kafka: all connectors of a configuration.
-#ifndef POSTROAD_KAFKA_BRIDGE_H_
-#define POSTROAD_KAFKA_BRIDGE_H_
+#ifndef POSTROAD_KAFKA_BRIDGE_BRIDGE_H_
+#define POSTROAD_KAFKA_BRIDGE_BRIDGE_H_
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
-#include "kafka/connector.h"
+#include "kafka/bridge/connector.h"
 #include "kafka/options.h"
 
 namespace postroad::kafka {
@@ -32,4 +32,4 @@ class Bridge {
 
 }  // namespace postroad::kafka
 
-#endif  // POSTROAD_KAFKA_BRIDGE_H_
+#endif  // POSTROAD_KAFKA_BRIDGE_BRIDGE_H_

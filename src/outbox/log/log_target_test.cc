@@ -1,5 +1,5 @@
 // What the log target stores, in which order, and how it tells poison from trouble.
-#include "outbox/log_target.h"
+#include "outbox/log/log_target.h"
 
 #include <gtest/gtest.h>
 

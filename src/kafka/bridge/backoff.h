@@ -1,6 +1,6 @@
 // How long a connector waits before it begins again.
-#ifndef POSTROAD_KAFKA_BACKOFF_H_
-#define POSTROAD_KAFKA_BACKOFF_H_
+#ifndef POSTROAD_KAFKA_BRIDGE_BACKOFF_H_
+#define POSTROAD_KAFKA_BRIDGE_BACKOFF_H_
 
 #include <algorithm>
 #include <utility>
@@ -23,4 +23,4 @@ class Backoff {
 
 }  // namespace postroad::kafka
 
-#endif  // POSTROAD_KAFKA_BACKOFF_H_
+#endif  // POSTROAD_KAFKA_BRIDGE_BACKOFF_H_

@@ -1,6 +1,6 @@
 // Cuts a batch into posts as large as the broker takes, with poison left out, and posts one after
 // the other: a post that is refused must not be overtaken by the next.
-#include "outbox/log_target.h"
+#include "outbox/log/log_target.h"
 
 #include <atomic>
 #include <utility>

@@ -12,11 +12,11 @@
 #include <unordered_map>
 
 #include "core/event.h"
-#include "kafka/backoff.h"
-#include "kafka/connector.h"
+#include "kafka/bridge/backoff.h"
+#include "kafka/bridge/connector.h"
+#include "kafka/bridge/metrics.h"
+#include "kafka/connection_log.h"
 #include "kafka/format.h"
-#include "kafka/librdkafka.h"
-#include "kafka/metrics.h"
 #include "kafka/producer.h"
 #include "kafka/properties.h"
 #include "kafka/topic_names.h"

@@ -1,6 +1,6 @@
 // What the bridge measures; every family has the label `connector`.
-#ifndef POSTROAD_KAFKA_METRICS_H_
-#define POSTROAD_KAFKA_METRICS_H_
+#ifndef POSTROAD_KAFKA_BRIDGE_METRICS_H_
+#define POSTROAD_KAFKA_BRIDGE_METRICS_H_
 
 #include <string>
 
@@ -34,4 +34,4 @@ struct InMetrics {
 
 }  // namespace postroad::kafka
 
-#endif  // POSTROAD_KAFKA_METRICS_H_
+#endif  // POSTROAD_KAFKA_BRIDGE_METRICS_H_

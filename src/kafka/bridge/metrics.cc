@@ -1,5 +1,5 @@
 // See metrics.h.
-#include "kafka/metrics.h"
+#include "kafka/bridge/metrics.h"
 
 namespace postroad::kafka {
 namespace {

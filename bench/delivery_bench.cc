@@ -69,7 +69,7 @@ double StateCost(uint64_t events, bool by_key, size_t members, AckBy ack_by) {
 // Acks everything one by one, as an application would, and gives the credit back.
 class AckingSink final : public MemberSink {
  public:
-  AckingSink(uint64_t events) : left_(events) {}
+  explicit AckingSink(uint64_t events) : left_(events) {}
   void OnDeliveries(std::vector<Delivery> deliveries) override {
     std::vector<Settlement> acks;
     acks.reserve(deliveries.size());

@@ -62,7 +62,7 @@ double Seconds(std::chrono::steady_clock::time_point since) {
 class Folder {
  public:
   explicit Folder(const char* root) {
-    std::string name = std::string(root) + "/postroad-bench-XXXXXX";
+    std::string name = std::string(root).append("/postroad-bench-XXXXXX");
     if (mkdtemp(name.data()) == nullptr) std::exit(1);
     path_ = name;
   }
@@ -133,7 +133,7 @@ Figures RunBare(const Options& options, const char* root, uint64_t group) {
 // Several threads, each with some batches in flight.
 class Poster {
  public:
-  Poster(journal::Journal& journal, const Options& options, std::string topic, bool with_ids,
+  Poster(journal::Journal& journal, const Options& options, const std::string& topic, bool with_ids,
          bool spread = false)
       : journal_(journal), options_(options) {
     for (uint64_t i = 0; i < options.events / options.threads / kBatch; ++i) {

@@ -7,18 +7,18 @@
 namespace postroad::auth {
 namespace {
 
-std::vector<TopicPattern> Patterns(std::vector<std::string> texts) {
+std::vector<TopicPattern> Patterns(const std::vector<std::string>& texts) {
   std::vector<TopicPattern> patterns;
   for (const auto& text : texts) patterns.push_back(*TopicPattern::Parse(text, ""));
   return patterns;
 }
 
-Principal Reader(std::vector<std::string> read) {
-  return Principal("reader", {}, Patterns(std::move(read)), {});
+Principal Reader(const std::vector<std::string>& read) {
+  return Principal("reader", {}, Patterns(read), {});
 }
 
-bool Covers(std::string granted, std::string asked) {
-  return Reader({std::move(granted)}).MayAll(Right::kRead, *TopicPattern::Parse(asked, ""));
+bool Covers(const std::string& granted, const std::string& asked) {
+  return Reader({granted}).MayAll(Right::kRead, *TopicPattern::Parse(asked, ""));
 }
 
 TEST(PrincipalTest, AnyoneMayDoEverything) {

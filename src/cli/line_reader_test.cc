@@ -15,6 +15,7 @@ class LineReaderTest : public ::testing::Test {
   void TearDown() override { unlink(path_.c_str()); }
   void Write(const std::string& text) {
     FILE* file = std::fopen(path_.c_str(), "wb");
+    ASSERT_NE(file, nullptr);
     std::fwrite(text.data(), 1, text.size(), file);
     std::fclose(file);
   }

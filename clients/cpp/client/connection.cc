@@ -64,7 +64,8 @@ std::shared_ptr<grpc::Channel> Client::Impl::FreshChannel(std::shared_ptr<grpc::
   return channel;
 }
 
-Result<std::shared_ptr<grpc::Channel>> Client::Impl::Dial(Duration timeout, std::stop_token stop) {
+Result<std::shared_ptr<grpc::Channel>> Client::Impl::Dial(Duration timeout,
+                                                          const std::stop_token& stop) {
   std::shared_ptr<grpc::Channel> dialed = CurrentChannel();
   if (HasFailed(dialed->GetState(true))) dialed = FreshChannel(dialed);
   const auto deadline = std::chrono::steady_clock::now() + timeout;

@@ -24,7 +24,7 @@ struct Client::Impl {
   //
   // Waits until the channel is up, has failed (a call on it then says why), or `timeout` went by.
   // CANCELLED on stop.
-  Result<std::shared_ptr<grpc::Channel>> Dial(Duration timeout, std::stop_token stop);
+  Result<std::shared_ptr<grpc::Channel>> Dial(Duration timeout, const std::stop_token& stop);
   // The present channel, in whatever state.
   std::shared_ptr<grpc::Channel> CurrentChannel();
   // With the API key.

@@ -12,22 +12,23 @@ class Posts {
   using Judge = std::function<std::optional<v1::StatusDetail>(const v1::PostRequest&)>;
   // Reads `breaks_after` batches and breaks the stream without an answer, if that is set.
   auto Step(std::optional<size_t> breaks_after = {}, Judge judge = {}) {
-    return [this, breaks_after, judge](grpc::ServerContext*, PostServer* stream) {
-      v1::PostRequest request;
-      for (size_t n = 0; stream->Read(&request); ++n) {
-        Note(request);
-        if (breaks_after && n + 1 == *breaks_after) return Down();
-        if (breaks_after) continue;
-        v1::PostResponse response;
-        const auto refusal = judge ? judge(request) : std::nullopt;
-        if (refusal) *response.mutable_error() = *refusal;
-        for (int i = 0; !refusal && i < request.events_size(); ++i) {
-          response.add_results()->set_offset(next_offset_++);
-        }
-        stream->Write(response);
-      }
-      return grpc::Status::OK;
-    };
+    return
+        [this, breaks_after, judge = std::move(judge)](grpc::ServerContext*, PostServer* stream) {
+          v1::PostRequest request;
+          for (size_t n = 0; stream->Read(&request); ++n) {
+            Note(request);
+            if (breaks_after && n + 1 == *breaks_after) return Down();
+            if (breaks_after) continue;
+            v1::PostResponse response;
+            const auto refusal = judge ? judge(request) : std::nullopt;
+            if (refusal) *response.mutable_error() = *refusal;
+            for (int i = 0; !refusal && i < request.events_size(); ++i) {
+              response.add_results()->set_offset(next_offset_++);
+            }
+            stream->Write(response);
+          }
+          return grpc::Status::OK;
+        };
   }
   std::vector<std::string> ids() {
     std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
 // `postroad outbox`: makes outbox tables, looks at rows set aside; and `postroad relay`, which
-// relays from this machine to a server elsewhere.
+// relays from this machine to a server elsewhere, or to Kafka.
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/listing.h"
@@ -77,18 +78,23 @@ Result<SourceOptions> FromUrl(const SourceArgs& args) {
   return outbox::Complete(std::move(options));
 }
 
-Result<SourceOptions> FindSource(const SourceArgs& args) {
-  if (!args.url.empty()) return FromUrl(args);
-  POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
-  const auto& sources = loaded.config.outbox_sources;
+// The one that `name` names, or the only one there is.
+Result<SourceOptions> SourceOf(const server::Config& config, const std::string& name) {
+  const auto& sources = config.outbox_sources;
   if (sources.empty()) return Invalid("--config", "the settings have no [[outbox.source]]");
-  if (args.source.empty() && sources.size() == 1) return sources[0];
+  if (name.empty() && sources.size() == 1) return sources[0];
   std::string names;
   for (const SourceOptions& one : sources) {
-    if (one.name == args.source) return one;
+    if (one.name == name) return one;
     names += (names.empty() ? "" : ", ") + one.name;
   }
   return Fail(ErrorCode::kNotFound, "name one of the sources with --source: " + names);
+}
+
+Result<SourceOptions> FindSource(const SourceArgs& args) {
+  if (!args.url.empty()) return FromUrl(args);
+  POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
+  return SourceOf(loaded.config, args.source);
 }
 
 Status PrintDdl(const SourceArgs& args) {
@@ -189,28 +195,45 @@ class StopSignal {
   sigset_t set_;
 };
 
-Status RunRelay(const Context& context, const SourceArgs& args) {
+// What is to be relayed: one source, or all of the settings.
+struct ToRelay {
   std::vector<SourceOptions> sources;
   std::map<std::string, kafka::TargetOptions> to_kafka;  // by source
-  if (args.url.empty() && args.source.empty()) {
-    POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
-    sources = loaded.config.outbox_sources;
-    to_kafka = loaded.config.outbox_kafka;
-    ConfigureLog(loaded.config.log.level, loaded.config.log.format);
-    if (sources.empty()) return Invalid("--config", "the settings have no [[outbox.source]]");
-  } else {
-    POSTROAD_ASSIGN(const SourceOptions one, FindSource(args));
-    sources.push_back(one);
+};
+
+Result<ToRelay> FindSources(const SourceArgs& args) {
+  ToRelay found;
+  if (!args.url.empty()) {
+    POSTROAD_ASSIGN(SourceOptions one, FromUrl(args));
+    found.sources.push_back(std::move(one));
+    return found;
   }
+  POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
+  ConfigureLog(loaded.config.log.level, loaded.config.log.format);
+  found.to_kafka = loaded.config.outbox_kafka;
+  found.sources = loaded.config.outbox_sources;
+  if (args.source.empty() && !found.sources.empty()) return found;
+  POSTROAD_ASSIGN(SourceOptions one, SourceOf(loaded.config, args.source));
+  found.sources = {std::move(one)};
+  return found;
+}
+
+Status RunRelay(const Context& context, const SourceArgs& args) {
+  POSTROAD_ASSIGN(const ToRelay found, FindSources(args));
   StopSignal stop;
-  POSTROAD_ASSIGN(const Client client, ConnectToStream(context));
+  std::optional<Client> client;  // where there is something for the server
   Metrics metrics;
   std::vector<std::unique_ptr<outbox::Relay>> relays;
-  for (const SourceOptions& source : sources) {
-    const auto kafka_target = to_kafka.find(source.name);
-    POSTROAD_ASSIGN(auto target, kafka_target == to_kafka.end()
-                                     ? NewRemoteTarget(client)
-                                     : kafka::NewKafkaTarget(kafka_target->second, SystemClock()));
+  for (const SourceOptions& source : found.sources) {
+    std::unique_ptr<outbox::Target> target;
+    if (const auto to = found.to_kafka.find(source.name); to != found.to_kafka.end()) {
+      POSTROAD_ASSIGN(target, kafka::NewKafkaTarget(to->second, SystemClock()));
+    } else {
+      if (!client) {
+        POSTROAD_ASSIGN(client, ConnectToStream(context));
+      }
+      POSTROAD_ASSIGN(target, NewRemoteTarget(*client));
+    }
     relays.push_back(std::make_unique<outbox::Relay>(source, outbox::NewSource, std::move(target),
                                                      SystemClock(), metrics));
   }
@@ -260,7 +283,7 @@ void AddOutbox(CLI::App& app, Action& action) {
 
 void AddRelay(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "relay", "Relay outbox tables to a server (--server); `serve` does so for its own");
+      "relay", "Relay outbox tables to a server (--server) or to Kafka; `serve` does so, too");
   auto args = std::make_shared<SourceArgs>();
   args->AddTo(*command);
   command->callback([args, &action] {

@@ -19,6 +19,8 @@ namespace {
 
 // How often the same error is logged.
 constexpr std::chrono::seconds kSayAgain{30};
+// How long an error is shown of a client that is connected all the same.
+constexpr std::chrono::seconds kShowError{60};
 
 struct Fixed {
   std::string_view name;
@@ -63,7 +65,6 @@ Status CheckOwn(const auto& fixed, const std::string& name, const std::string& v
 void SetDefaults(Role role, rd_kafka_conf_t* conf) {
   MustSet(conf, "client.id", "postroad");
   MustSet(conf, "reconnect.backoff.max.ms", "2000");
-  MustSet(conf, "log.connection.close", "false");
   if (role == Role::kConsumer) {
     MustSet(conf, "queued.max.messages.kbytes", "16384");
     MustSet(conf, "fetch.wait.max.ms", "100");
@@ -117,6 +118,7 @@ struct ConnectionLog::State {
   std::atomic<uint64_t> errors = 0;
   std::mutex mutex;
   std::string last_error;
+  std::chrono::steady_clock::time_point last_error_at;
   std::map<int, std::chrono::steady_clock::time_point> logged;
 };
 
@@ -127,14 +129,15 @@ std::shared_ptr<ConnectionLog::State> ConnectionLog::NewState() {
 void ConnectionLog::OnStatistics(std::string_view json) {
   // Of all of it only whether any broker is connected.
   const bool connected = json.find("\"state\":\"UP\"") != json.npos;
-  if (state_->connected.exchange(connected) == connected) return;
-  if (connected) {
-    LogInfo("kafka connected", {{"connector", connector_}});
-    std::lock_guard lock(state_->mutex);
-    state_->last_error.clear();
-  } else {
-    LogError("kafka is out of reach; trying for ever", {{"connector", connector_}});
+  const bool changed = state_->connected.exchange(connected) != connected;
+  if (!connected) {
+    if (changed) LogError("kafka is out of reach; trying for ever", {{"connector", connector_}});
+    return;
   }
+  if (changed) LogInfo("kafka connected", {{"connector", connector_}});
+  std::lock_guard lock(state_->mutex);
+  const auto age = std::chrono::steady_clock::now() - state_->last_error_at;
+  if (changed || age > kShowError) state_->last_error.clear();
 }
 
 void ConnectionLog::OnError(int error, const char* reason) {
@@ -143,7 +146,11 @@ void ConnectionLog::OnError(int error, const char* reason) {
   const std::string text = std::string(rd_kafka_err2name(code)) + ": " + reason;
   {
     std::lock_guard lock(state_->mutex);
-    state_->last_error = text;
+    // That all are down says less than why the last one was.
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || state_->last_error.empty()) {
+      state_->last_error = text;
+      state_->last_error_at = std::chrono::steady_clock::now();
+    }
     // The same over and over while Kafka is away: said now and then.
     const auto now = std::chrono::steady_clock::now();
     const auto [last, first] = state_->logged.try_emplace(error, now);

@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <list>
 #include <mutex>
@@ -50,7 +51,8 @@ struct PrometheusGauge final : Gauge {
 
 struct PrometheusHistogram final : Histogram {
   PrometheusHistogram(auto& family, auto& metric) : histogram(family, metric) {}
-  void Observe(double value) override { histogram->Observe(value); }
+  // What took less than no time, by a clock that was set back, took none: sums never fall.
+  void Observe(double value) override { histogram->Observe(std::max(value, 0.0)); }
   const Member<prometheus::Histogram> histogram;
 };
 

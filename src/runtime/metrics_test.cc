@@ -36,6 +36,15 @@ TEST(MetricsTest, TellsTotalsOfHistograms) {
   EXPECT_EQ(TotalsOf(waits).sum, 2.25);
 }
 
+TEST(MetricsTest, NoHistogramsSumEverFalls) {
+  Metrics metrics;
+  Histogram& waits = metrics.GetHistogram("postroad_wait_seconds", "Waits.", {0.5, 1});
+  waits.Observe(0.25);
+  waits.Observe(-3);
+  EXPECT_EQ(TotalsOf(waits).count, 2U);
+  EXPECT_EQ(TotalsOf(waits).sum, 0.25);
+}
+
 TEST(MetricsTest, SameNameAndLabelsIsTheSameMetric) {
   Metrics metrics;
   Counter& one = metrics.GetCounter("postroad_x_total", "X.", {{"a", "1"}});

@@ -1,0 +1,84 @@
+// The machine's clock is set forwards and back by days, while rows go from a database to the log,
+// from there to Kafka, and back: nothing waits for a time that is no more, nothing is lost, and
+// nothing comes twice. The server's clock is Debian's libfaketime; it follows a file.
+#include <filesystem>
+
+#include "kafka/fixture.h"
+#include "runtime/clock.h"
+#include "support/postgres.h"
+
+namespace postroad::testing {
+namespace {
+
+constexpr int kKeys = 5;
+constexpr const char* kFaketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+TEST(Clock, JumpsForwardsAndBackUnderLoad) {
+  POSTROAD_NEEDS_KAFKA();
+  ASSERT_TRUE(std::filesystem::exists(kFaketime)) << "apt-get install libfaketime";
+  PostgresServer database;
+  const std::string url = database.NewDatabase();
+  const Ended installed = RunProgram({PostroadProgram(), "outbox", "install", "--url", url});
+  ASSERT_EQ(installed.code, 0) << installed.output;
+  CreateKafkaTopic(SharedKafka().address(), "jumps", 3);
+  TempFolder folder;
+  WriteFile(folder / "clock", "+0");
+  const std::string brokers = "brokers = \"" + SharedKafka().address() + "\"\n";
+  ServerProcess server(
+      {.config =
+           "[[outbox.source]]\nname = \"shop\"\nurl = \"" + url +
+           "\"\n[[kafka.out]]\nname = \"out\"\nstart = \"beginning\"\ntopics = [\"jumps\"]\n" +
+           brokers + "[[kafka.in]]\nname = \"in\"\ntopics = [\"jumps\"]\n" +
+           "to = \"back/{kafka_topic}\"\n" + brokers,
+       .variables = {{"LD_PRELOAD", kFaketime},
+                     {"FAKETIME_TIMESTAMP_FILE", folder / "clock"},
+                     {"FAKETIME_NO_CACHE", "1"},
+                     // As when a clock is set: what counts seconds goes on.
+                     {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}}});
+  ASSERT_TRUE(server.ready());
+  PgSession sql(url);
+  int written = 0;
+  const auto write = [&](int count) {
+    for (const int end = written + count; written < end; written += 10) {
+      sql.Run("SELECT postroad_post('jumps', i::text, key => 'k' || i % 5) FROM generate_series(" +
+              std::to_string(written) + ", " + std::to_string(written + 9) + ") i");
+    }
+  };
+  const auto back = [&] {
+    return MetricOf(server, "postroad_kafka_in_events_total{connector=\"in\"}");
+  };
+  const int each = Scaled(1'000);
+  double delays = 0;
+  for (const char* clock : {"+0", "-3d", "+2d", "+1h", "+0"}) {
+    write(each);
+    WriteFile(folder / "clock", clock);
+    write(each);
+    EXPECT_TRUE(Eventually([&] { return back() == written; })) << clock << ": " << back();
+    const double sum = MetricOf(server, "postroad_outbox_delay_seconds_sum{source=\"shop\"}");
+    EXPECT_GE(sum, delays) << "no event takes less than no time";
+    delays = sum;
+  }
+  EXPECT_TRUE(
+      ExactlyOnce(NumbersByKey(ReadEvents(server, {"back/jumps"}, static_cast<size_t>(written))),
+                  written, kKeys));
+  // It did jump: the envelope says when it was sent.
+  int ahead = 0, behind = 0;
+  const Timestamp now = SystemClock().Now();
+  for (const KafkaRecord& record :
+       ReadKafka(SharedKafka().address(), "jumps", static_cast<size_t>(written))) {
+    const std::string name = "\"timestamp\":\"";
+    const size_t at = record.value.find(name) + name.size();
+    const auto sent = ParseTime(record.value.substr(at, record.value.find('"', at) - at), {});
+    ASSERT_TRUE(sent) << record.value;
+    ahead += *sent > now + std::chrono::hours(24);
+    behind += *sent < now - std::chrono::hours(24);
+  }
+  EXPECT_GT(ahead, 0);
+  EXPECT_GT(behind, 0);
+  EXPECT_EQ(MetricOf(server, "postroad_kafka_restarts_total{connector=\"out\"}"), 0);
+  EXPECT_EQ(MetricOf(server, "postroad_kafka_restarts_total{connector=\"in\"}"), 0);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+}  // namespace
+}  // namespace postroad::testing

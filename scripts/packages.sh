@@ -9,15 +9,15 @@ build_packages=(
 )
 # What the tests need besides.
 test_packages=(
-  chromium curl libbenchmark-dev libgmock-dev libgtest-dev libpqxx-dev mariadb-server openssl postgresql python3
+  chromium curl libbenchmark-dev libfaketime libgmock-dev libgtest-dev libpqxx-dev mariadb-server openssl postgresql python3
   python3-jsonschema python3-venv
 )
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.
 go_packages=(
   golang-go
 )
-# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh), a Java peer, and
-# rsocket-java's programs (tests/interop/rsocket-java).
+# What gets and runs the Kafka broker that the tests start (scripts/kafka.sh), a Java peer,
+# rsocket-java's programs (tests/interop/rsocket-java) and examples/outbox/java.
 kafka_packages=(
   default-jdk-headless maven
 )

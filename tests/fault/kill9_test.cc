@@ -3,9 +3,6 @@
 // acknowledged is lost, nothing that was shown is gone or different, offsets are contiguous, the
 // order of every publisher is kept, and every event is there exactly once.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <map>
@@ -25,21 +22,6 @@ constexpr int kTopics = 3;
 constexpr int kBatch = 5;
 
 std::string TopicName(uint64_t number) { return "kill/" + std::to_string(number % kTopics); }
-
-// A port that is free, so that the clients find the server again where it was. None of those that
-// the kernel gives to outgoing connections: one would be taken while the server is down.
-int FreePort() {
-  std::random_device random;
-  for (;;) {
-    const auto port = static_cast<uint16_t>(std::uniform_int_distribution(15'000, 30'000)(random));
-    sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    close(fd);
-    if (free) return port;
-  }
-}
 
 // What somebody was told: which event is at which offset of which topic.
 class Ledger {

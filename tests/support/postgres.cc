@@ -13,6 +13,7 @@ namespace postroad::testing {
 namespace {
 
 constexpr const char* kServerUser = "postgres";
+constexpr int kUsualPort = 5432;  // names the Unix socket, too
 
 // The newest that is installed.
 std::string ProgramsFolder() {
@@ -72,7 +73,11 @@ std::string PgSession::Try(const std::string& sql) {
   return error;
 }
 
-PostgresServer::PostgresServer(bool durable) : durable_(durable), programs_(ProgramsFolder()) {
+PostgresServer::PostgresServer(bool durable) : PostgresServer(durable, 0) {}
+PostgresServer::PostgresServer(WithPort) : PostgresServer(false, FreePort()) {}
+
+PostgresServer::PostgresServer(bool durable, int port)
+    : durable_(durable), port_(port), programs_(ProgramsFolder()) {
   if (programs_.empty()) {
     ADD_FAILURE() << "no PostgreSQL: apt-get install postgresql";
     return;
@@ -110,10 +115,11 @@ void PostgresServer::Start() {
   const std::string url = UrlOf("postgres");
   ASSERT_TRUE(Eventually([&] {
     if (!process_ || process_->ExitCode()) {
-      process_ = std::make_unique<Process>(
-          AsServer({programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
-                    "listen_addresses=", "-c", std::string("fsync=") + (durable_ ? "on" : "off"),
-                    "-c", "max_connections=50"}));
+      process_ = std::make_unique<Process>(AsServer(
+          {programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
+           port_ == 0 ? "listen_addresses=" : "listen_addresses=127.0.0.1", "-p",
+           std::to_string(port_ == 0 ? kUsualPort : port_), "-c",
+           std::string("fsync=") + (durable_ ? "on" : "off"), "-c", "max_connections=50"}));
     }
     return Answers(url);
   })) << process_->Output();
@@ -132,7 +138,14 @@ std::string PostgresServer::NewDatabase() {
 }
 
 std::string PostgresServer::UrlOf(const std::string& database) const {
-  return "postgresql:///" + database + "?host=" + folder_.path() + "&user=" + kServerUser;
+  return "postgresql:///" + database + "?host=" + folder_.path() + "&user=" + kServerUser +
+         (port_ == 0 ? "" : "&port=" + std::to_string(port_));
+}
+
+std::string PostgresServer::JdbcUrlOf(const std::string& url) const {
+  const size_t name = url.find(":///") + 4;
+  return "jdbc:postgresql://127.0.0.1:" + std::to_string(port_) + "/" +
+         url.substr(name, url.find('?') - name) + "?user=" + kServerUser;
 }
 
 }  // namespace postroad::testing

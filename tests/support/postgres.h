@@ -37,21 +37,28 @@ class PostgresServer {
  public:
   // Ready when constructed. Only a durable one waits for the disk.
   explicit PostgresServer(bool durable = false);
+  // Reached by a port of loopback besides, by clients that know no Unix sockets.
+  struct WithPort {};
+  explicit PostgresServer(WithPort);
   ~PostgresServer();
 
   // A new, empty database's URL.
   std::string NewDatabase();
+  // A database's URL for JDBC; only WithPort.
+  std::string JdbcUrlOf(const std::string& url) const;
   // kill -9 of the server as a whole.
   void Kill();
   // Starts it again after Kill, on the same data.
   void Start();
 
  private:
+  PostgresServer(bool durable, int port);
   std::string UrlOf(const std::string& database) const;
   std::vector<std::string> AsServer(std::vector<std::string> command) const;
 
   TempFolder folder_;
   const bool durable_;
+  int port_ = 0;  // 0: none
   std::string programs_;
   std::unique_ptr<Process> process_;
   int databases_ = 0;

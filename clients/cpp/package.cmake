@@ -1,15 +1,25 @@
-# The installed package: find_package(postroad) gives postroad::client. It holds the client's public
-# headers and the headers of core that they use, all under include/postroad, and the static libraries
-# client, core and proto. Install only it with: cmake --install <build> --component client
+# The installed package: find_package(postroad) gives postroad::client and postroad::enqueue. It holds
+# the public headers and the headers of core that they use, all under include/postroad, and the static
+# libraries client, enqueue, core and proto. Install only it with: cmake --install <build> --component client
+# On top of it, --component event_bus installs what find_package(postroad COMPONENTS event_bus) gives.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/postroad)
 set_target_properties(postroad_core PROPERTIES EXPORT_NAME core)
 set_target_properties(postroad_proto PROPERTIES EXPORT_NAME proto)
-install(TARGETS postroad_client postroad_core postroad_proto EXPORT postroadTargets
+install(TARGETS postroad_client postroad_enqueue postroad_core postroad_proto EXPORT postroadTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client)
 install(EXPORT postroadTargets NAMESPACE postroad:: DESTINATION ${package_dir} COMPONENT client)
+
+set(event_bus_modules runtime outbox outbox_postgres outbox_mariadb outbox_sqlite outbox_sources kafka event_bus)
+foreach(module ${event_bus_modules})
+  set_target_properties(postroad_${module} PROPERTIES EXPORT_NAME ${module})
+  install(TARGETS postroad_${module} EXPORT postroadEventBusTargets
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT event_bus)
+endforeach()
+install(EXPORT postroadEventBusTargets NAMESPACE postroad:: DESTINATION ${package_dir}
+        COMPONENT event_bus)
 
 configure_package_config_file(${CMAKE_CURRENT_SOURCE_DIR}/postroadConfig.cmake.in
                               ${CMAKE_CURRENT_BINARY_DIR}/postroadConfig.cmake

@@ -12,7 +12,9 @@
 //   auto id = postroad::outbox::Enqueue(work, {.topic = "orders", .payload = "…"});
 //   work.commit();
 //
-// Each includes its library's header; link that library beside postroad::client.
+// Each includes its library's header; link that library beside postroad::enqueue, which
+// postroad::client and postroad::event_bus bring along. postroad/outbox_metrics.h tells how long it
+// took and how often it failed.
 #ifndef POSTROAD_OUTBOX_H_
 #define POSTROAD_OUTBOX_H_
 
@@ -21,10 +23,17 @@
 
 #include "core/error.h"
 #include "core/event.h"
+#include "postroad/outbox_metrics.h"
 
 namespace postroad::outbox {
 
 inline constexpr const char* kDefaultTable = "postroad_outbox";
+
+// A table's name, as Enqueue takes it; finds the Enqueue of a library by its namespace.
+struct TableName {
+  const std::string& name;
+  operator const std::string&() const { return name; }
+};
 
 // The columns of an event's row, as text; nothing: NULL.
 struct Row {

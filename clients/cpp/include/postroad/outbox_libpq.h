@@ -15,6 +15,7 @@ namespace postroad::outbox {
 // failed. The id must be a UUID.
 inline Result<std::string> Enqueue(PGconn* connection, const Event& event,
                                    const std::string& table = kDefaultTable) {
+  StoreTimer timer;
   auto row = MakeRow(event);
   if (!row) return std::unexpected(row.error());
   const std::string sql =
@@ -38,6 +39,7 @@ inline Result<std::string> Enqueue(PGconn* connection, const Event& event,
   const std::string why = good ? "" : PQresultErrorMessage(result);
   PQclear(result);
   if (!good) return Fail(ErrorCode::kFailedPrecondition, why);
+  timer.Stored();
   return std::move(row->event_id);
 }
 

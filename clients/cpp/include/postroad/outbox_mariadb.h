@@ -15,6 +15,7 @@ namespace postroad::outbox {
 // set must be utf8mb4.
 inline Result<std::string> Enqueue(MYSQL* connection, const Event& event,
                                    const std::string& table = kDefaultTable) {
+  StoreTimer timer;
   auto row = MakeRow(event);
   if (!row) return std::unexpected(row.error());
   const auto quoted = [&](const std::string& text) {
@@ -36,6 +37,7 @@ inline Result<std::string> Enqueue(MYSQL* connection, const Event& event,
   if (mysql_real_query(connection, sql.data(), sql.size()) != 0) {
     return Fail(ErrorCode::kFailedPrecondition, mysql_error(connection));
   }
+  timer.Stored();
   return std::move(row->event_id);
 }
 

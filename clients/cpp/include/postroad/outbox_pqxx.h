@@ -14,6 +14,7 @@ namespace postroad::outbox {
 // UUID.
 inline Result<std::string> Enqueue(pqxx::transaction_base& transaction, const Event& event,
                                    const std::string& table = kDefaultTable) {
+  StoreTimer timer;
   auto row = MakeRow(event);
   if (!row) return std::unexpected(row.error());
   const auto text = [](const std::optional<std::string>& value) {
@@ -27,6 +28,7 @@ inline Result<std::string> Enqueue(pqxx::transaction_base& transaction, const Ev
       row->event_id, row->topic, pqxx::binarystring(row->payload.data(), row->payload.size()),
       text(row->key), text(row->type), text(row->content_type), text(row->headers),
       text(row->search_key_array), text(row->deliver_at), row->time);
+  timer.Stored();
   return std::move(row->event_id);
 }
 

@@ -14,6 +14,7 @@ namespace postroad::outbox {
 // Errors: MakeRow's; FAILED_PRECONDITION with the database's message.
 inline Result<std::string> Enqueue(sqlite3* database, const Event& event,
                                    const std::string& table = kDefaultTable) {
+  StoreTimer timer;
   auto row = MakeRow(event);
   if (!row) return std::unexpected(row.error());
   const std::string sql =
@@ -45,6 +46,7 @@ inline Result<std::string> Enqueue(sqlite3* database, const Event& event,
   const std::string why = good ? "" : sqlite3_errmsg(database);
   sqlite3_finalize(statement);
   if (!good) return Fail(ErrorCode::kFailedPrecondition, why);
+  timer.Stored();
   return std::move(row->event_id);
 }
 

@@ -2,7 +2,6 @@
 #include "core/time.h"
 
 #include <array>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -24,6 +23,15 @@ constexpr std::array<Unit, 7> kUnits = {{{"d", 86'400 * kSecond},
                                          {"us", 1'000},
                                          {"ns", 1}}};
 constexpr int64_t kLongestDuration = int64_t{36'525} * 86'400 * kSecond;  // 100 years
+
+// In decimal, with zeros before it up to `digits`, which are enough.
+void AppendDigits(std::string& out, unsigned value, int digits) {
+  const size_t begin = out.size();
+  out.append(static_cast<size_t>(digits), '0');
+  for (size_t at = out.size(); value > 0 && at > begin; value /= 10) {
+    out[--at] = static_cast<char>('0' + value % 10);
+  }
+}
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -187,17 +195,20 @@ std::string FormatTime(Timestamp t) {
   }
   const std::chrono::year_month_day date{
       std::chrono::sys_days(std::chrono::days(static_cast<int>(day)))};
-  const auto seconds = static_cast<int>(nanos / kSecond);
-  char text[48];
-  int length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d",
-                             static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                             static_cast<unsigned>(date.day()), seconds / 3600, seconds / 60 % 60,
-                             seconds % 60);
-  if (const auto fraction = static_cast<int>(nanos % kSecond); fraction != 0) {
-    length += std::snprintf(text + length, sizeof text - length, ".%09d", fraction);
-    while (text[length - 1] == '0') --length;
+  const auto seconds = static_cast<unsigned>(nanos / kSecond);
+  std::string text;
+  text.reserve(32);
+  AppendDigits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  AppendDigits(text += '-', static_cast<unsigned>(date.month()), 2);
+  AppendDigits(text += '-', static_cast<unsigned>(date.day()), 2);
+  AppendDigits(text += 'T', seconds / 3600, 2);
+  AppendDigits(text += ':', seconds / 60 % 60, 2);
+  AppendDigits(text += ':', seconds % 60, 2);
+  if (const auto fraction = static_cast<unsigned>(nanos % kSecond); fraction != 0) {
+    AppendDigits(text += '.', fraction, 9);
+    while (text.back() == '0') text.pop_back();
   }
-  return std::string(text, length) + "Z";
+  return text + "Z";
 }
 
 Result<Timestamp> ParseTime(std::string_view text, Timestamp now) {

@@ -2,6 +2,8 @@
 // results are there, in the order read.
 #include "outbox/relay.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <future>
 #include <utility>
@@ -95,6 +97,7 @@ void Relay::SetPhase(RelayState::Phase phase, std::string error) {
 }
 
 void Relay::Run() {
+  pthread_setname_np(pthread_self(), "relay");
   std::string logged;
   while (!waker_.stopped()) {
     const Status ended = Session();

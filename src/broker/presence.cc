@@ -33,8 +33,11 @@ void TellOne(const ConnectedPtr& connected, Presence::Telling telling) {
       });
 }
 
-bool Counts(const ConnectedPtr& connected) {
+bool Open(const ConnectedPtr& connected) {
   return !connected->closing && !connected->info.suspended;
+}
+bool Waits(const ConnectedPtr& connected) {
+  return !connected->closing && connected->info.suspended;
 }
 
 }  // namespace
@@ -96,11 +99,15 @@ struct Presence::State {
                                     "Connections closed to make room for a newer one of their "
                                     "user.")) {}
 
-  // The oldest that is to make room; null if there is room.
+  // The one that is to make room; null if there is room. Those that may be resumed have a place as
+  // those that are open have, or they could all come back; but they refuse nobody: the user, whose
+  // lost connections they are, may be who comes.
   Result<ConnectedPtr> MakeRoom(const std::vector<ConnectedPtr>& of_user) {
     if (options.max_connections == 0) return ConnectedPtr();
-    const auto open = std::ranges::count_if(of_user, Counts);
-    if (static_cast<size_t>(open) < options.max_connections) return ConnectedPtr();
+    const auto open = std::ranges::count_if(of_user, Open);
+    const auto waiting = std::ranges::count_if(of_user, Waits);
+    if (static_cast<size_t>(open + waiting) < options.max_connections) return ConnectedPtr();
+    if (static_cast<size_t>(open) < options.max_connections) return Replace(of_user, Waits);
     if (options.when_full == WhenFull::kReject) {
       refused.Add();
       return Fail(Error{ErrorCode::kResourceExhausted,
@@ -110,7 +117,11 @@ struct Presence::State {
                         "TOO_MANY_CONNECTIONS",
                         {{"limit", std::to_string(options.max_connections)}}});
     }
-    const auto oldest = std::ranges::find_if(of_user, Counts);
+    return Replace(of_user, Open);
+  }
+  ConnectedPtr Replace(const std::vector<ConnectedPtr>& of_user,
+                       bool (*which)(const ConnectedPtr&)) {
+    const auto oldest = std::ranges::find_if(of_user, which);
     (*oldest)->closing = true;
     replaced.Add();
     return *oldest;

@@ -57,12 +57,14 @@ class HttpClient {
     if (fd_ >= 0) close(fd_);
     fd_ = -1;
   }
-  void Send(std::string_view text) {
+  // False if the server has closed.
+  bool Send(std::string_view text) {
     while (!text.empty()) {
       const ssize_t sent = send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
+      if (sent <= 0) return false;
       text.remove_prefix(static_cast<size_t>(sent));
     }
+    return true;
   }
   void FinishSending() { shutdown(fd_, SHUT_WR); }
 
@@ -84,6 +86,14 @@ class HttpClient {
     std::string text = pending_.substr(0, at + mark.size());
     pending_.erase(0, text.size());
     return text;
+  }
+  // So many bytes, or fewer at the end.
+  std::string ReadBytes(size_t size) {
+    while (pending_.size() < size && Fill()) {
+    }
+    std::string bytes = pending_.substr(0, size);
+    pending_.erase(0, bytes.size());
+    return bytes;
   }
   std::string ReadToEnd() {
     while (Fill()) {

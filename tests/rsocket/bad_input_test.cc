@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "rsocket/transport/websocket_frame.h"
 #include "tests/rsocket/rsocket_house.h"
+#include "tests/rsocket/websocket_peer.h"
 
 namespace postroad::testing {
 namespace {
@@ -160,6 +160,23 @@ TEST_F(BadInputTest, MetadataWithWrongLengthsNamesOffsetAndCause) {
   EXPECT_THAT(EndOf({"\x00\x00\x00\x01\x11\x00\x00\x00\x99x"s}), HasSubstr("byte 6: "));
 }
 
+// No metadata is no malformed metadata, whatever its type would be.
+TEST_F(BadInputTest, ARequestWithoutMetadataIsToTheEmptyRoute) {
+  Start();
+  for (const std::string_view mime :
+       {rsocket::mime::kAuthentication, rsocket::mime::kRouting, rsocket::mime::kComposite}) {
+    RSocketPeer peer(rsocket_port());
+    peer.Setup("u", mime);
+    peer.Send(rsocket::RequestFrame{.stream = 1,
+                                    .type = rsocket::FrameType::kRequestStream,
+                                    .initial_n = 9,
+                                    .payload = {std::nullopt, R"({"format":"json"})"}});
+    peer.ReadLine("opened");
+    peer.Send(rsocket::RequestFrame{.stream = 3, .type = rsocket::FrameType::kRequestFnf});
+  }
+  EXPECT_TRUE(Eventually([this] { return Counted("postroad_rsocket_ignored_total") == 3; }));
+}
+
 TEST_F(BadInputTest, UnknownMimeTypes) {
   Start();
   RSocketPeer peer(rsocket_port());
@@ -199,28 +216,6 @@ TEST_F(BadInputTest, UnknownFrames) {
 }
 
 // --- WebSocket ---
-
-// Reads what comes behind the handshake until the server closes; the Close's code and reason.
-class WebSocketPeer {
- public:
-  explicit WebSocketPeer(uint16_t port) : client_(port) {
-    client_.Send(
-        "GET /rsocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
-    EXPECT_EQ(client_.ReadHead().status, 101);
-  }
-  void Send(rsocket::Opcode opcode, std::string payload) {
-    std::string bytes;
-    rsocket::AppendFrameHead(opcode, payload.size(), 7, bytes);
-    rsocket::MaskBytes(7, payload.data(), payload.size());
-    client_.Send(bytes + payload);
-  }
-  void Raw(std::string_view bytes) { client_.Send(bytes); }
-  std::string ReadToEnd() { return client_.ReadToEnd(); }
-
- private:
-  HttpClient client_;
-};
 
 TEST_F(BadInputTest, AWebSocketTextFrame) {
   Start();
@@ -278,6 +273,19 @@ TEST_F(BadInputTest, AWebSocketPageOfAnotherOrigin) {
           "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
           "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: https://evil.example\r\n");
   EXPECT_EQ(reply.status, 403);
+  EXPECT_THAT(reply.body, AllOf(StartsWith("ORIGIN_NOT_ALLOWED: "),
+                                HasSubstr("https://evil.example"), HasSubstr("rsocket.origins")));
+}
+
+TEST_F(BadInputTest, AWebSocketHandshakeThatIsNoneSaysWhy) {
+  Start();
+  const std::string upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+  const HttpReply old = Ask("GET", "/rsocket", "", upgrade + "Sec-WebSocket-Version: 8\r\n");
+  EXPECT_EQ(old.status, 426);
+  EXPECT_THAT(old.body, StartsWith("WEBSOCKET_VERSION: "));
+  const HttpReply keyless = Ask("GET", "/rsocket", "", upgrade + "Sec-WebSocket-Version: 13\r\n");
+  EXPECT_EQ(keyless.status, 400);
+  EXPECT_THAT(keyless.body, StartsWith("WEBSOCKET_KEY: "));
 }
 
 }  // namespace

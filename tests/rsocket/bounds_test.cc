@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/rsocket/rsocket_house.h"
+#include "tests/rsocket/websocket_peer.h"
 
 namespace postroad::testing {
 namespace {
@@ -57,6 +58,74 @@ TEST_F(BoundsTest, AFloodOfRequestsWhoseAnswersAreNotReadIsEnded) {
   }
   EXPECT_TRUE(Eventually(
       [this] { return metrics.GetGauge("postroad_users_connections_open", "").Value() == 0; }));
+}
+
+// What it is sent is bounded by what the network holds: it is not read from while its pongs wait.
+TEST_F(BoundsTest, APeerThatPingsAndDoesNotReadIsNotReadEither) {
+  rsocket_options.write_timeout = std::chrono::seconds(2);
+  Start();
+  WebSocketPeer peer(port(), "", 4 << 10);
+  peer.Send(rsocket::SetupFrame{.keepalive_ms = 60'000,
+                                .lifetime_ms = 300'000,
+                                .metadata_mime = rsocket::mime::kRouting,
+                                .data_mime = rsocket::mime::kJson,
+                                .payload = {std::nullopt, "u"}});
+  std::string pings;
+  for (int i = 0; i < 500; ++i) {
+    pings += WebSocketPeer::Masked(rsocket::Opcode::kPing, std::string(125, 'p'));
+  }
+  constexpr size_t kMost = 64 << 20;  // far more than the system's buffers
+  size_t sent = 0;
+  while (sent < kMost && peer.Raw(pings)) sent += pings.size();
+  EXPECT_LT(sent, kMost);
+  EXPECT_TRUE(Eventually(
+      [this] { return metrics.GetGauge("postroad_users_connections_open", "").Value() == 0; }));
+}
+
+TEST_F(BoundsTest, UnfinishedMessagesOfAllConnectionsAreLimitedTogether) {
+  rsocket_options.max_incomplete_bytes = 1 << 20;
+  Start();
+  const std::string part(15 << 10, 'x');
+  const auto send = [&](RSocketPeer& peer, uint32_t stream) {  // 300 KiB
+    const rsocket::PayloadView payload{std::nullopt, part};
+    peer.Send(rsocket::RequestFrame{.stream = stream, .follows = true, .payload = payload});
+    for (int i = 1; i < 20; ++i) {
+      peer.Send(rsocket::PayloadFrame{
+          .stream = stream, .follows = true, .next = true, .payload = payload});
+    }
+  };
+  std::vector<std::unique_ptr<RSocketPeer>> peers;
+  for (int i = 0; i < 4; ++i) {
+    peers.push_back(std::make_unique<RSocketPeer>(rsocket_port()));
+    peers.back()->Setup("u");
+    send(*peers.back(), 101);
+    if (i < 3) EXPECT_THAT(peers.back()->RequestResponse("postroad.presence", "").message(), "");
+  }
+  RSocketPeer& last = *peers.back();
+  const auto told = last.Must();
+  EXPECT_EQ(told.code(), ErrorFrameCode::kRejected);
+  EXPECT_THAT(told.message(), StartsWith("OVERLOADED: "));
+  EXPECT_EQ(Counted("postroad_rsocket_incomplete_refused_total"), 1);
+  // The others' room is free once they have gone.
+  peers.erase(peers.begin(), peers.begin() + 3);
+  EXPECT_TRUE(Eventually(
+      [this] { return metrics.GetGauge("postroad_users_connections_open", "").Value() == 1; }));
+  send(last, 103);
+  EXPECT_THAT(last.RequestResponse("postroad.presence", "").message(), "");
+}
+
+TEST_F(BoundsTest, AConnectionTooManyByWebSocketIsToldSo) {
+  rsocket_options.max_connections = 1;
+  Start();
+  RSocketPeer first(rsocket_port());
+  first.Setup("u");
+  first.RequestResponse("postroad.presence", "");
+  const HttpReply reply =
+      Ask("GET", "/rsocket", "",
+          "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.body, StartsWith("TOO_MANY_CONNECTIONS: "));
 }
 
 TEST_F(BoundsTest, TooManyStreamsAreRejected) {

@@ -26,10 +26,12 @@ std::unexpected<Error> NoRoute(std::string_view route, const Gateway& gateway) {
 }  // namespace
 
 ClientSession::ClientSession(Gateway& gateway, ClientOrigin origin)
-    : gateway_(gateway), origin_(std::move(origin)) {}
+    : gateway_(gateway), origin_(std::move(origin)), claimed_(!origin_.token.empty()) {}
 
-ClientSession::~ClientSession() {
-  if (principal_) gateway_.sessions_open.Add(-1);
+ClientSession::~ClientSession() { NotOpen(); }
+
+void ClientSession::NotOpen() {
+  if (std::exchange(open_, false)) gateway_.sessions_open.Add(-1);
 }
 
 std::expected<void, rsocket::Refusal> ClientSession::OnSetup(rsocket::Session& session,
@@ -37,6 +39,7 @@ std::expected<void, rsocket::Refusal> ClientSession::OnSetup(rsocket::Session& s
   session_ = &session;
   const Status entered = Enter(setup);
   if (entered) {
+    open_ = true;
     gateway_.sessions_open.Add(1);
     return {};
   }
@@ -204,6 +207,21 @@ void ClientSession::OnWithdrawn(broker::QuestionId question) {
   if (found != questions_->end()) found->second->Cancel();
 }
 
+// RESUME has no place for a key: the token stands for it, which is long enough where keys are
+// configured. But a key that a handshake has shown, this one's or the session's, must be of the
+// session's principal.
+std::expected<void, rsocket::Refusal> ClientSession::MayResume(const std::string& claim) {
+  if (!principal_ || (claim.empty() && !claimed_)) return {};
+  const auto claims = gateway_.authenticator.Authenticate({.token = claim, .peer = origin_.peer});
+  if (claims && (*claims)->name() == principal_->name()) return {};
+  LogInfo("rsocket: a RESUME is refused: it does not show the key of its session",
+          {{"session_of", principal_->name()}});
+  return std::unexpected(
+      rsocket::Refusal{rsocket::ErrorFrameCode::kRejectedResume,
+                       "NOT_ALLOWED: the session was begun with another key than the handshake of "
+                       "this connection shows; connect anew"});
+}
+
 void ClientSession::OnSuspended() {
   if (connection_) connection_->SetSuspended(true);
 }
@@ -230,7 +248,9 @@ void ClientSession::OnClosed(const rsocket::EndReason& reason) {
                                       {"code", rsocket::ErrorFrameCodeName(reason.code)},
                                       {"by", reason.by_peer ? "peer" : "us"},
                                       {"reason", reason.message}});
-  connection_.reset();  // at once: what is left of the session may linger
+  // At once: what is left of the session may linger.
+  connection_.reset();
+  NotOpen();
 }
 
 }  // namespace postroad::rsocket_gateway

@@ -35,6 +35,8 @@ class ClientSession final : public rsocket::SessionHandler, public broker::Conne
                                       const rsocket::PayloadView& payload) override;
   void OnFireAndForget(const rsocket::PayloadView& payload) override;
   void OnIgnored(std::string_view what) override;
+  std::string Claim() const override { return origin_.token; }
+  std::expected<void, rsocket::Refusal> MayResume(const std::string& claim) override;
   void OnSuspended() override;
   void OnResumed() override;
   void OnClosed(const rsocket::EndReason& reason) override;
@@ -53,14 +55,16 @@ class ClientSession final : public rsocket::SessionHandler, public broker::Conne
                                               std::string_view data);
   Result<rsocket::StreamHandlerPtr> OpenReader(rsocket::Stream& stream, const Route& route,
                                                std::string_view data);
-  Status Take(const rsocket::PayloadView& payload);
+  void NotOpen();
   std::string MetadataFor(std::string_view route) const;
   Result<rsocket::RequestMetadata> MetadataOf(const rsocket::PayloadView& payload) const;
 
   Gateway& gateway_;
   ClientOrigin origin_;  // user and token as SETUP has them, after it
+  const bool claimed_;   // the handshake showed a key
   std::string metadata_mime_;
   rsocket::Session* session_ = nullptr;               // which holds this; null before SETUP
+  bool open_ = false;                                 // as it is counted
   bool asked_ = false;                                // the client has sent something after SETUP
   std::shared_ptr<const auth::Principal> principal_;  // null until SETUP was taken
   const std::shared_ptr<OpenQuestions> questions_ = std::make_shared<OpenQuestions>();

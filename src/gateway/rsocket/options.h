@@ -51,6 +51,7 @@ struct RSocketOptions {
   uint64_t max_frame_bytes = 1 << 20;
   uint64_t max_payload_bytes = 16 << 20;
   uint64_t max_queued_bytes = 2 << 20;
+  uint64_t max_incomplete_bytes = 256 << 20;
   Duration setup_timeout = std::chrono::seconds(10);
   Duration max_lifetime = std::chrono::minutes(5);
   Duration write_timeout = std::chrono::seconds(30);

@@ -30,6 +30,7 @@ rsocket::ServerOptions ToServer(const RSocketOptions& options, TlsIdentitySource
   server.tls = std::move(tls);
   server.origins = options.origins;
   server.max_connections = options.max_connections;
+  server.max_incomplete_bytes = options.max_incomplete_bytes;
   server.write_timeout = options.write_timeout;
   return server;
 }

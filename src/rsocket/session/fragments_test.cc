@@ -1,6 +1,7 @@
 // Messages in fragments and their limits, as state tables (testing_script.h).
 #include <gtest/gtest.h>
 
+#include "rsocket/session/budget.h"
 #include "rsocket/session/reassembly.h"
 #include "rsocket/session/testing_script.h"
 
@@ -86,6 +87,42 @@ TEST(SessionFragments, OfAllStreamsAreLimitedTogether) {
     > REQUEST_RESPONSE 5 follows d=1234567890
   )",
            {.session = {.max_payload_bytes = 10, .max_reassembly_bytes = 10}});
+}
+
+TEST(SessionFragments, OfAllSessionsAreLimitedTogether) {
+  Metrics metrics;
+  Counter& refused = metrics.GetCounter("refused", "");
+  const auto budget = std::make_shared<Budget>(10, &refused);
+  const Options options{.session = {.incomplete = budget}};
+  ScriptedSession first(options), second(options);
+  auto third = std::make_unique<ScriptedSession>(options);
+  for (ScriptedSession* one : {&first, &second, third.get()}) one->Run("> SETUP\n! setup");
+  first.Run("> REQUEST_RESPONSE 1 follows d=1234");
+  second.Run(". stream 2 q\n< REQUEST_STREAM 2 n=2 d=q\n> PAYLOAD 2 follows next d=1234");
+  third->Run(R"(
+    > REQUEST_RESPONSE 1 follows d=123
+    < ERROR 1 code=REJECTED d=~OVERLOADED: incomplete messages of all connections
+    > REQUEST_RESPONSE 3 follows d=12
+    > PAYLOAD 3 next d=3
+    < ERROR 3 code=REJECTED d=~OVERLOADED
+    > REQUEST_RESPONSE 5 follows d=12
+  )");
+  EXPECT_EQ(budget->held(), 10u);
+  EXPECT_EQ(refused.Value(), 2);
+  // What is whole, what was refused and what ends is given back.
+  first.Run("> CANCEL 1");
+  EXPECT_EQ(budget->held(), 6u);
+  second.Run("> PAYLOAD 2 next complete d=5\n! payload 2 complete d=12345");
+  EXPECT_EQ(budget->held(), 2u);
+  third.reset();
+  EXPECT_EQ(budget->held(), 0u);
+  second.Run(R"(
+    > REQUEST_RESPONSE 7 follows d=1234567
+    > RESUME token=t last=0 first=0
+    < ERROR code=CONNECTION_ERROR d=RESUME on a connection that is set up
+    ! closed code=CONNECTION_ERROR d=RESUME on a connection that is set up
+  )");
+  EXPECT_EQ(budget->held(), 0u);
 }
 
 TEST(SessionFragments, EndlessEmptyOnesAreInvalid) {

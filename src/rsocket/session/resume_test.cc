@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "rsocket/session/send_queue.h"
+#include "rsocket/session/session_impl.h"
 #include "rsocket/session/testing_script.h"
 
 namespace postroad::rsocket::testing {
@@ -334,6 +335,47 @@ TEST(SessionQueue, ThePeerMustRead) {
   session->TakeOutput(1 << 20, out);
   ASSERT_EQ(out.size(), 1u);
   EXPECT_TRUE(Describe(out[0].ToString()).starts_with("ERROR code=CONNECTION_ERROR"));
+}
+
+// While too much waits to be sent nothing is read, and silence says nothing.
+TEST(SessionQueue, WhoeverIsNotReadFromIsNotTakenForDead) {
+  CountingTransport transport;
+  ManualClock clock;
+  std::map<uint32_t, int> sent;
+  const auto session = Session::Accept({.pause_queued_bytes = 100, .max_queued_bytes = 200}, clock,
+                                       transport, std::make_unique<Pumps>(sent));
+  session->Receive(FrameFrom("SETUP keepalive=60000 lifetime=1000"));
+  session->Receive(FrameFrom("REQUEST_STREAM 1 n=10"));
+  ASSERT_TRUE(session->Congested());
+  for (int i = 0; i < 5; ++i) {
+    clock.Advance(std::chrono::milliseconds(900));
+    session->Tick();
+    ASSERT_FALSE(session->ended()) << i;
+  }
+  std::vector<OutFrame> out;
+  session->TakeOutput(1 << 20, out);
+  ASSERT_FALSE(session->Congested());
+  clock.Advance(std::chrono::milliseconds(900));
+  session->Tick();
+  EXPECT_FALSE(session->ended());
+  clock.Advance(std::chrono::milliseconds(200));
+  session->Tick();
+  EXPECT_TRUE(session->ended());
+}
+
+TEST(SessionQueue, StreamsThatEndedWhileTheyWaitedForRoomAreNotKept) {
+  CountingTransport transport;
+  ManualClock clock;
+  std::map<uint32_t, int> sent;
+  const auto session =
+      Session::Accept({.pause_queued_bytes = 100}, clock, transport, std::make_unique<Pumps>(sent));
+  session->Receive(FrameFrom("SETUP"));
+  session->Receive(FrameFrom("REQUEST_STREAM 1 n=100"));
+  for (uint32_t id = 3; id < 20'003; id += 2) {
+    session->Receive(FrameFrom("REQUEST_STREAM " + std::to_string(id) + " n=1"));
+    session->Receive(FrameFrom("CANCEL " + std::to_string(id)));
+  }
+  EXPECT_LT(static_cast<SessionImpl&>(*session).waiting_for_room(), 100u);
 }
 
 // --- Buffers ---

@@ -36,6 +36,7 @@ SessionImpl::SessionImpl(SessionOptions options, Clock& clock, SessionTransport&
       transport_(&transport),
       client_(client),
       state_(client ? State::kOpen : State::kAwaitSetup),
+      reassembly_(options_.incomplete),
       next_stream_(client ? 1 : 2),
       keepalive_limit_(options_.keepalives_per_second, options_.keepalive_burst),
       handler_(std::move(handler)) {
@@ -119,7 +120,9 @@ void SessionImpl::End(EndReason reason, bool tell) {
   }
   peer_streams_ = 0;
   partial_requests_.clear();
-  reassembly_bytes_ = 0;
+  reassembly_.Hold(0);
+  sent_ = ResumeBuffer();
+  blocked_ = {};
   if (tell) {
     OutFrame frame;
     EncodeFrame(ErrorFrame{0, end_.code, end_.message}, frame.head);

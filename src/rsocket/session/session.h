@@ -24,6 +24,7 @@
 namespace postroad::rsocket {
 
 class Session;
+class Budget;
 
 inline constexpr size_t kMaxResumeTokenBytes = 256;
 
@@ -32,6 +33,7 @@ struct SessionOptions {
   size_t max_frame_bytes = kMaxFrameBytes;  // of a frame that comes in
   size_t max_payload_bytes = 16 << 20;      // of a message put together from fragments
   size_t max_reassembly_bytes = 32 << 20;   // of all messages that are not whole yet
+  std::shared_ptr<Budget> incomplete;       // those of all connections share it; null: no limit
   size_t fragment_bytes = kMaxFrameBytes;   // longer messages go out in frames of this
   uint32_t max_streams = 1'000;             // open at once, that the peer began
   size_t pause_queued_bytes = 256 << 10;    // with this much to be sent there is no Room
@@ -142,6 +144,10 @@ class SessionHandler {
   // Something of the peer's was left out: a frame that makes no sense, a fire-and-forget beyond a
   // limit. For counting and debugging.
   virtual void OnIgnored(std::string_view what) {}
+  // What the connection showed of who it is before its first frame; where it comes with RESUME, the
+  // session that it names is asked by MayResume whether it is this one's.
+  virtual std::string Claim() const { return {}; }
+  virtual std::expected<void, Refusal> MayResume(const std::string& claim) { return {}; }
   // The connection is lost and the session waits to be resumed; and it was.
   virtual void OnSuspended() {}
   virtual void OnResumed() {}
@@ -189,6 +195,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // The transport is gone, for a reason. True: the session waits to be resumed, with Tick to be
   // called still. False: it has ended.
   virtual bool Disconnected(std::string reason) = 0;
+  // The handler's, of this connection and for another.
+  virtual std::string Claim() const = 0;
+  virtual std::expected<void, Refusal> MayResume(const std::string& claim) = 0;
   // Accepting side: a connection came with RESUME for this session's token. The transport before,
   // if there is one, is to be closed by the caller. False: it cannot be resumed from there and
   // has ended; the caller sends ERROR[REJECTED_RESUME] with end_reason's message.

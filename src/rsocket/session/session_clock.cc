@@ -61,7 +61,10 @@ void SessionImpl::Tick() {
                 "not resumed within " + FormatDuration(options_.resume_window), true},
                false);
   }
-  if (now >= SilentUntil()) return Silent(now - last_heard_);
+  if (now >= SilentUntil()) {
+    if (!Congested()) return Silent(now - last_heard_);
+    last_heard_ = now;  // we do not read from it; the transport sees whether it takes what we write
+  }
   if (state_ != State::kOpen) return;
   if (now >= KeepaliveDue()) SendKeepalive();
   if (setup_.lease && now >= granted_.expires()) GrantLease();

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rsocket/session/budget.h"
 #include "rsocket/session/credit.h"
 #include "rsocket/session/rate_limit.h"
 #include "rsocket/session/reassembly.h"
@@ -82,6 +83,10 @@ class SessionImpl final : public Session {
   void Tick() override;
   std::optional<MonotonicTime> NextTick() const override;
   bool Disconnected(std::string reason) override;
+  std::string Claim() const override { return handler_->Claim(); }
+  std::expected<void, Refusal> MayResume(const std::string& claim) override {
+    return handler_->MayResume(claim);
+  }
   bool Resume(const ResumeFrame& resume, SessionTransport& transport) override;
   void Reconnect(SessionTransport& transport) override;
   bool ended() const override { return state_ == State::kEnded; }
@@ -98,6 +103,7 @@ class SessionImpl final : public Session {
   Status MetadataPush(std::string_view metadata) override;
   void Close(ErrorFrameCode code, std::string_view message) override;
   size_t open_streams() const override { return streams_.size(); }
+  size_t waiting_for_room() const { return blocked_.size(); }
 
  private:
   friend class StreamImpl;
@@ -152,8 +158,10 @@ class SessionImpl final : public Session {
   void AddRequestFragment(const PayloadFrame& frame);
   void AddPayloadFragment(StreamImpl& stream, const PayloadFrame& frame);
   // A message from fragments is done with: what it counted for is free again.
-  void Release(const Reassembly& partial) { reassembly_bytes_ -= partial.bytes(); }
-  std::expected<void, std::string> Grow(Reassembly& partial, const PayloadView& fragment);
+  void Release(const Reassembly& partial) {
+    reassembly_.Hold(reassembly_.held() - partial.bytes());
+  }
+  std::expected<void, Refusal> Grow(Reassembly& partial, const PayloadView& fragment);
 
   // --- session_send.cc ---
   void SendControl(const Frame& frame);
@@ -167,6 +175,7 @@ class SessionImpl final : public Session {
   bool DataMayGo() const { return !data_.empty() && state_ != State::kAwaitResumeOk; }
   void MoveOutput(size_t max_bytes, size_t& bytes, std::vector<OutFrame>& out);
   void GiveRoom();
+  void Block(uint32_t stream);
   void OutputReady();
 
   // --- session_clock.cc ---
@@ -205,7 +214,7 @@ class SessionImpl final : public Session {
   std::vector<uint32_t> blocked_;                           // streams that wait for room
   // Requests whose fragments are coming, by stream.
   std::unordered_map<uint32_t, Reassembly> partial_requests_;
-  size_t reassembly_bytes_ = 0;
+  Budget::Share reassembly_;  // their bytes, and those of payloads whose fragments are coming
   uint32_t peer_streams_ = 0;
   uint32_t next_stream_;
 

@@ -135,7 +135,7 @@ void SessionImpl::On(const RequestFrame& frame) {
   partial.initial_n = frame.initial_n;
   partial.complete = frame.complete;
   if (auto grown = Grow(partial, frame.payload); !grown) {
-    return RefuseRequest(frame, ErrorFrameCode::kInvalid, grown.error());
+    return RefuseRequest(frame, grown.error().code, grown.error().message);
   }
   partial_requests_.emplace(frame.stream, std::move(partial));
 }
@@ -161,18 +161,25 @@ void SessionImpl::Dispatch(uint32_t id, FrameType type, uint32_t initial_n, bool
   }
 }
 
-std::expected<void, std::string> SessionImpl::Grow(Reassembly& partial,
-                                                   const PayloadView& fragment) {
-  const size_t before = partial.bytes();
-  if (fragment.size() > options_.max_reassembly_bytes - reassembly_bytes_) {
+std::expected<void, Refusal> SessionImpl::Grow(Reassembly& partial, const PayloadView& fragment) {
+  const auto refuse = [&](ErrorFrameCode code, std::string why) {
     Release(partial);
-    return std::unexpected("the connection's incomplete messages exceed " +
-                           std::to_string(options_.max_reassembly_bytes) + " bytes");
+    return std::unexpected(Refusal{code, std::move(why)});
+  };
+  if (fragment.size() > options_.max_reassembly_bytes - reassembly_.held()) {
+    return refuse(ErrorFrameCode::kInvalid, "the connection's incomplete messages exceed " +
+                                                std::to_string(options_.max_reassembly_bytes) +
+                                                " bytes");
   }
-  auto added = partial.Add(fragment, options_.max_payload_bytes);
-  reassembly_bytes_ += partial.bytes() - before;
-  if (!added) Release(partial);
-  return added;
+  if (!reassembly_.Hold(reassembly_.held() + fragment.size())) {
+    return refuse(ErrorFrameCode::kRejected, options_.incomplete->WhyNot());
+  }
+  const size_t before = partial.bytes();
+  if (auto added = partial.Add(fragment, options_.max_payload_bytes); !added) {
+    reassembly_.Hold(reassembly_.held() - (before + fragment.size() - partial.bytes()));
+    return refuse(ErrorFrameCode::kInvalid, std::move(added).error());
+  }
+  return {};
 }
 
 void SessionImpl::AddRequestFragment(const PayloadFrame& frame) {
@@ -183,7 +190,7 @@ void SessionImpl::AddRequestFragment(const PayloadFrame& frame) {
   partial_requests_.erase(found);
   if (!grown) {
     RequestFrame refused{.stream = frame.stream, .type = request.type};
-    return RefuseRequest(refused, ErrorFrameCode::kInvalid, grown.error());
+    return RefuseRequest(refused, grown.error().code, grown.error().message);
   }
   Release(request);
   const bool complete = request.complete || frame.complete;
@@ -205,7 +212,7 @@ void SessionImpl::AddPayloadFragment(StreamImpl& stream, const PayloadFrame& fra
   auto grown = Grow(*stream.partial_, frame.payload);
   if (!grown) {
     stream.partial_.reset();
-    return StreamFault(stream, ErrorFrameCode::kInvalid, grown.error());
+    return StreamFault(stream, grown.error().code, grown.error().message);
   }
   if (frame.follows) return;
   const auto whole = std::move(stream.partial_);

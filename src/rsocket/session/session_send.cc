@@ -44,11 +44,13 @@ bool SessionImpl::QueueTakes() {
 void SessionImpl::TakeOutput(size_t max_bytes, std::vector<OutFrame>& out) {
   const Scope scope(*this);
   told_ready_ = true;  // the transport looks for itself
+  const bool congested = Congested();
   size_t bytes = 0;
   MoveOutput(max_bytes, bytes, out);
   GiveRoom();
   MoveOutput(max_bytes, bytes, out);
   told_ready_ = HasOutput();
+  if (congested && !Congested()) last_heard_ = clock_.Monotonic();  // it is read from again
 }
 
 void SessionImpl::MoveOutput(size_t max_bytes, size_t& bytes, std::vector<OutFrame>& out) {
@@ -73,12 +75,20 @@ void SessionImpl::GiveRoom() {
   }
 }
 
+// Streams that have ended since are left out, so that opening and cancelling them costs nothing.
+void SessionImpl::Block(uint32_t stream) {
+  if (blocked_.size() >= 64 + 2 * streams_.size()) {
+    std::erase_if(blocked_, [this](uint32_t id) { return Find(id) == nullptr; });
+  }
+  blocked_.push_back(stream);
+}
+
 // --- Streams ---
 
 uint64_t StreamImpl::Room() {
   if (!out_open_) return 0;
   if (session_.queued_bytes() < session_.options_.pause_queued_bytes) return out_credit_.value();
-  if (!std::exchange(blocked_, true)) session_.blocked_.push_back(id_);
+  if (!std::exchange(blocked_, true)) session_.Block(id_);
   return 0;
 }
 

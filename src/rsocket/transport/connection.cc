@@ -18,6 +18,8 @@ constexpr int kReadsInARow = 4;
 constexpr int kWritesInARow = 8;
 // With this much of the wire's own answers (pongs) to be written, nothing is read.
 constexpr size_t kMaxAnswerBytes = 64 << 10;
+// The beginning of a frame that is shorter than this is not counted.
+constexpr size_t kFreeBytes = 16 << 10;
 // More room than this is given back after a burst.
 constexpr size_t kKeptBytes = 1 << 20;
 
@@ -42,12 +44,13 @@ std::vector<OutFrame>& FrameBuffer() {
 
 Connection::Connection(ConnectionOptions options, Executor& executor, Clock& clock, Socket socket,
                        std::unique_ptr<Wire> wire, Gone gone)
-    : options_(options),
+    : options_(std::move(options)),
       executor_(executor),
       clock_(clock),
       socket_(std::move(socket)),
       wire_(std::move(wire)),
-      gone_(std::move(gone)) {}
+      gone_(std::move(gone)),
+      incomplete_(options_.incomplete) {}
 
 Connection::~Connection() = default;
 
@@ -120,7 +123,17 @@ void Connection::GotBytes(char* bytes, size_t size) {
     unread_.erase(0, Consume(unread_.data(), unread_.size()));
     if (moving_) return Move(std::move(unread_));
   }
+  KeepUnread();
+}
+
+void Connection::KeepUnread() {
   if (unread_.empty() && unread_.capacity() > kKeptBytes) unread_ = {};
+  const size_t counted = unread_.size() > kFreeBytes ? unread_.size() : 0;
+  if (counted == incomplete_.held() || incomplete_.Hold(counted)) return;
+  unread_ = {};
+  incomplete_.Hold(0);
+  stopped_reading_ = true;
+  Close(ErrorFrameCode::kConnectionError, options_.incomplete->WhyNot());
 }
 
 size_t Connection::Consume(char* bytes, size_t size) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rsocket/session/budget.h"
 #include "rsocket/session/session.h"
 #include "rsocket/transport/wire.h"
 #include "runtime/asio_socket.h"
@@ -20,6 +21,7 @@ namespace postroad::rsocket {
 struct ConnectionOptions {
   Duration write_timeout = std::chrono::seconds(30);  // with nothing taken by the peer
   Duration linger = std::chrono::seconds(2);          // for the peer to read the last words
+  std::shared_ptr<Budget> incomplete = nullptr;  // for frames that are not whole; null: no limit
 };
 
 // Lives on one executor; its callers hold a shared_ptr while it works, and it holds itself while an
@@ -68,6 +70,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   void ReadTls();
   void GotBytes(char* bytes, size_t size);
   size_t Consume(char* bytes, size_t size);
+  void KeepUnread();
   bool GotFrame(std::string_view frame);
   void Move(std::string rest);
   void Suspend(std::shared_ptr<Session> session);
@@ -96,7 +99,8 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   std::shared_ptr<Session> session_;
   std::string answers_;  // the wire's own, to be sent first
   std::string unread_;   // the beginning of a frame
-  std::string unsent_;   // what the socket has not taken yet
+  Budget::Share incomplete_;
+  std::string unsent_;  // what the socket has not taken yet
   std::unique_ptr<char[]> tls_buffer_;
   bool reading_ = false, writing_ = false, flush_posted_ = false;
   bool stopped_reading_ = false;  // for good: the peer has closed, or we do

@@ -83,14 +83,18 @@ void ServerImpl::TakeWebSocket(Socket&& socket, const WebSocketRequest& request,
   const bool deflate =
       options_.deflate && OffersDeflate(request.Header("Sec-WebSocket-Extensions"));
   auto answer = AnswerHandshake(request, options_.origins, deflate);
-  if (!answer || closed_ || open_ >= options_.max_connections) {
+  if (answer && closed_) {
+    answer = std::unexpected(RefuseForNow("DRAINING: the server is going down; connect again"));
+  } else if (answer && open_ >= options_.max_connections) {
+    answer = std::unexpected(RefuseForNow(
+        "TOO_MANY_CONNECTIONS: the server has " + std::to_string(options_.max_connections) +
+        " RSocket connections, as many as it takes (rsocket.max_connections)"));
+  }
+  if (!answer) {
     refused_.Add();
-    const std::string text =
-        answer
-            ? "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            : answer.error();
     // A few bytes to a fresh socket do not block; TLS has to be asked in its own way.
-    auto shared = std::make_shared<std::pair<Socket, std::string>>(std::move(socket), text);
+    auto shared =
+        std::make_shared<std::pair<Socket, std::string>>(std::move(socket), answer.error());
     return asio::async_write(shared->first, asio::buffer(shared->second),
                              [shared](error_code, size_t) {});
   }
@@ -103,18 +107,19 @@ std::shared_ptr<Connection> ServerImpl::Make(Socket socket, std::unique_ptr<Wire
   ++open_;
   open_gauge_.Add(1);
   Began();
-  const ConnectionOptions options{.write_timeout = options_.write_timeout};
+  const ConnectionOptions options{.write_timeout = options_.write_timeout,
+                                  .incomplete = options_.session.incomplete};
   auto connection = std::make_shared<Connection>(options, cores_.at(core), clock_,
                                                  std::move(socket), std::move(wire), nullptr);
   connection->SetGone([this, core, weak = std::weak_ptr(connection)] {
-    connections_[core].open.erase(weak.lock());
+    connections_[core].open.Erase(weak.lock());
     --open_;
     open_gauge_.Add(-1);
     Ended();
   });
   connection->SetSuspended(
       [this, core](std::shared_ptr<Session> session) { Suspended(std::move(session), core); });
-  connections_[core].open.insert(connection);
+  connections_[core].open.Insert(connection);
   return connection;
 }
 
@@ -131,6 +136,24 @@ void ServerImpl::Open(Socket socket, std::unique_ptr<Wire> wire, const PeerInfo&
   connection->Start(std::move(greeting), std::move(received));
 }
 
+ServerOptions ServerImpl::WithBudget(ServerOptions options, Metrics& metrics) {
+  options.session.incomplete =
+      std::make_shared<Budget>(options.max_incomplete_bytes,
+                               &metrics.GetCounter("postroad_rsocket_incomplete_refused_total",
+                                                   "Messages and connections refused because of "
+                                                   "rsocket.max_incomplete_bytes."));
+  return options;
+}
+
+Metrics::Registration ServerImpl::ShowIncomplete(Metrics& metrics) const {
+  Gauge& bytes = metrics.GetGauge(
+      "postroad_rsocket_incomplete_bytes",
+      "Frames and messages in fragments of RSocket connections that are not whole yet.");
+  return metrics.OnRender([&bytes, budget = options_.session.incomplete] {
+    bytes.Set(static_cast<double>(budget->held()));
+  });
+}
+
 void ServerImpl::OnEachCore(std::function<void(size_t)> task) {
   for (size_t i = 0; i < cores_.size(); ++i) {
     Began();
@@ -145,9 +168,9 @@ void ServerImpl::Drain(const std::string& reason) {
   closed_ = true;
   if (listener_) listener_->Close();
   OnEachCore([this, reason](size_t core) {
-    for (const auto& connection : connections_[core].open) {
-      connection->Close(ErrorFrameCode::kConnectionClose, reason);
-    }
+    connections_[core].open.ForEach([&](Connection& connection) {
+      connection.Close(ErrorFrameCode::kConnectionClose, reason);
+    });
   });
 }
 
@@ -160,10 +183,16 @@ void ServerImpl::Stop() {
   if (listener_) listener_->Stop();
   OnEachCore([this](size_t core) {
     connections_[core].waiting.clear();
-    for (const auto& connection : connections_[core].open) connection->Drop();
+    connections_[core].open.ForEach([](Connection& connection) { connection.Drop(); });
   });
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return running_ == 0; });
+}
+
+size_t ServerImpl::visited() const {
+  size_t all = 0;
+  for (const CoreConnections& core : connections_) all += core.open.visited();
+  return all;
 }
 
 void ServerImpl::Began() {

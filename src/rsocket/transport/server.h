@@ -44,6 +44,8 @@ struct ServerOptions {
   std::vector<std::string> origins;    // pages that may connect; see OriginAllowed
   bool deflate = false;                // WebSocket messages are compressed where clients offer it
   uint32_t max_connections = 100'000;  // more are closed as they come
+  // Of frames and of messages in fragments that are not whole yet, of all connections together.
+  size_t max_incomplete_bytes = 256 << 20;
   // Sessions that wait to be resumed; of more the oldest end.
   uint32_t max_suspended = 10'000;
   Duration write_timeout = std::chrono::seconds(30);

@@ -23,9 +23,27 @@
 
 namespace postroad::rsocket {
 
+// A set whose looking through all of is counted: what one connection does must not take longer the
+// more others there are.
+class OpenConnections {
+ public:
+  void Insert(std::shared_ptr<Connection> one) { all_.insert(std::move(one)); }
+  void Erase(const std::shared_ptr<Connection>& one) { all_.erase(one); }
+  template <typename F>
+  void ForEach(F&& f) {
+    visited_.fetch_add(all_.size(), std::memory_order_relaxed);
+    for (const auto& one : all_) f(*one);
+  }
+  size_t visited() const { return visited_.load(std::memory_order_relaxed); }
+
+ private:
+  std::unordered_set<std::shared_ptr<Connection>> all_;
+  std::atomic<size_t> visited_ = 0;
+};
+
 // The connections of one core, touched there only.
 struct CoreConnections {
-  std::unordered_set<std::shared_ptr<Connection>> open;
+  OpenConnections open;
   // Sessions whose connection is lost, by token.
   struct Waiting {
     std::shared_ptr<Session> session;
@@ -40,7 +58,7 @@ class ServerImpl final : public Server {
  public:
   ServerImpl(ServerOptions options, CorePool& cores, Clock& clock, Metrics& metrics,
              HandlerFactory handlers)
-      : options_(std::move(options)),
+      : options_(WithBudget(std::move(options), metrics)),
         cores_(cores),
         clock_(clock),
         handlers_(std::move(handlers)),
@@ -50,7 +68,10 @@ class ServerImpl final : public Server {
         refused_(metrics.GetCounter(
             "postroad_rsocket_connections_refused_total",
             "RSocket connections closed as they came: too many, files run out, or no "
-            "handshake.")) {}
+            "handshake.")),
+        resumes_refused_(metrics.GetCounter("postroad_rsocket_resumes_refused_total",
+                                            "RESUMEs answered with REJECTED_RESUME.")),
+        incomplete_shown_(ShowIncomplete(metrics)) {}
   ~ServerImpl() override { Stop(); }
 
   Status Listen();
@@ -60,6 +81,8 @@ class ServerImpl final : public Server {
                      std::string peer, size_t core) override;
   void Drain(const std::string& reason) override;
   void Stop() override;
+  // How many connections were looked at on behalf of others. Thread-safe.
+  size_t visited() const;
 
  private:
   bool Take(int fd);
@@ -76,7 +99,9 @@ class ServerImpl final : public Server {
   // resumed lives on another core.
   bool FirstFrame(Connection& connection, size_t core, std::string_view frame);
   void Begin(Connection& connection, size_t core, std::string_view frame);
-  void Resume(Connection& connection, size_t core, const ResumeFrame& resume);
+  void Resume(Connection& connection, size_t core, const ResumeFrame& resume,
+              const std::string& claim);
+  void RefuseResume(Connection& connection, const std::string& why);
   void Suspended(std::shared_ptr<Session> session, size_t core);
   void TickWaiting(const std::string& token, size_t core);
   // No longer waits, because it was resumed or has ended.
@@ -86,6 +111,9 @@ class ServerImpl final : public Server {
   void OnEachCore(std::function<void(size_t)> task);
   void Began();
   void Ended();
+
+  static ServerOptions WithBudget(ServerOptions options, Metrics& metrics);
+  Metrics::Registration ShowIncomplete(Metrics& metrics) const;
 
   const ServerOptions options_;
   CorePool& cores_;
@@ -101,12 +129,14 @@ class ServerImpl final : public Server {
   std::atomic<bool> closed_ = false;  // takes no more
   Gauge& open_gauge_;
   Counter& refused_;
+  Counter& resumes_refused_;
   // What runs: connections, and tasks of Stop and Drain.
   std::mutex mutex_;
   std::condition_variable idle_;
   size_t running_ = 0;
   bool stopped_ = false;
   std::unique_ptr<Listener> listener_;
+  const Metrics::Registration incomplete_shown_;
 };
 
 }  // namespace postroad::rsocket

@@ -19,28 +19,29 @@ bool ServerImpl::FirstFrame(Connection& connection, size_t core, std::string_vie
   }
   const std::string token(resume->token);
   const size_t home = resumable_.CoreOf(token).value_or(core);
+  const std::string claim = connection.session()->Claim();
   if (home == core) {
-    Resume(connection, core, *resume);
+    Resume(connection, core, *resume, claim);
     return true;
   }
   Began();
-  connection.SetMoved(
-      [this, home, frame = std::string(frame), websocket = connection.websocket(),
-       deflate = connection.deflates()](Socket socket, std::string unsent, std::string rest) {
-        // Asio's sockets belong to one io_context; what is under them does not.
-        auto package =
-            std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io, rest));
-        asio::post(
-            cores_.core(home).io, [this, home, package, websocket, deflate, frame, unsent, rest] {
-              if (!closed_) {
-                const auto moved = Make(std::move(*package), MakeWire(websocket, deflate), home);
-                const auto decoded = DecodeFrame(frame);
-                Resume(*moved, home, std::get<ResumeFrame>(*decoded));
-                moved->Start(unsent, rest);
-              }
-              Ended();
-            });
-      });
+  connection.SetMoved([this, home, claim, frame = std::string(frame),
+                       websocket = connection.websocket(), deflate = connection.deflates()](
+                          Socket socket, std::string unsent, std::string rest) {
+    // Asio's sockets belong to one io_context; what is under them does not.
+    auto package =
+        std::make_shared<Socket>(MoveSocket(std::move(socket), cores_.core(home).io, rest));
+    asio::post(cores_.core(home).io,
+               [this, home, claim, package, websocket, deflate, frame, unsent, rest] {
+                 if (!closed_) {
+                   const auto moved = Make(std::move(*package), MakeWire(websocket, deflate), home);
+                   const auto decoded = DecodeFrame(frame);
+                   Resume(*moved, home, std::get<ResumeFrame>(*decoded), claim);
+                   moved->Start(unsent, rest);
+                 }
+                 Ended();
+               });
+  });
   return false;
 }
 
@@ -54,23 +55,32 @@ void ServerImpl::Begin(Connection& connection, size_t core, std::string_view fra
                  "the resume token is in use: another session has it");
 }
 
-void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume) {
+void ServerImpl::Resume(Connection& connection, size_t core, const ResumeFrame& resume,
+                        const std::string& claim) {
   const std::string token(resume.token);
   const auto session = resumable_.Find(token);
+  if (!session) {
+    return RefuseResume(connection,
+                        "there is no session with this token: it has ended, or was another "
+                        "server's; connect anew");
+  }
+  // Whoever is refused here must not disturb it.
+  if (const auto may = session->MayResume(claim); !may) {
+    return RefuseResume(connection, may.error().message);
+  }
   StopWaiting(token, core);
   // The connection that it had may not know yet that it is dead.
-  if (session) {
-    if (auto* const had = static_cast<Connection*>(session->transport())) had->Drop();
-  }
-  if (session && session->Resume(resume, connection)) return connection.SetSession(session);
-  // Anew, to be told why not.
+  if (auto* const had = static_cast<Connection*>(session->transport())) had->Drop();
+  if (session->Resume(resume, connection)) return connection.SetSession(session);
+  resumable_.Remove(token);
+  RefuseResume(connection, session->end_reason().message);
+}
+
+// The connection gets a session of its own, to be told why not.
+void ServerImpl::RefuseResume(Connection& connection, const std::string& why) {
+  resumes_refused_.Add();
   auto refused =
       Session::Accept(options_.session, clock_, connection, std::make_unique<SessionHandler>());
-  std::string why =
-      "there is no session with this token: it has ended, or was another server's; "
-      "connect anew";
-  if (session) why = session->end_reason().message;
-  resumable_.Remove(token);
   connection.SetSession(refused);
   refused->Close(ErrorFrameCode::kRejectedResume, why);
 }

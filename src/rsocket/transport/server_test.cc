@@ -10,6 +10,8 @@
 
 #include <atomic>
 
+#include "rsocket/transport/server_impl.h"
+
 namespace postroad::rsocket {
 namespace {
 
@@ -271,6 +273,54 @@ TEST_F(ServerTest, SessionsAreResumedWhicheverCoreTheConnectionComesTo) {
   Client stranger(server_->port());
   stranger.Send(ResumeFrame{{}, "other", 0, 0});
   EXPECT_EQ(stranger.NextError().code, ErrorFrameCode::kRejectedResume);
+}
+
+TEST_F(ServerTest, AResumeLooksAtNoOtherConnection) {
+  ServerOptions options;
+  options.session.resume_window = std::chrono::seconds(60);
+  Start(options);
+  std::vector<std::unique_ptr<Client>> others;
+  for (int i = 0; i < 20; ++i) {
+    others.push_back(std::make_unique<Client>(server_->port()));
+    SetupFrame setup = setup_;
+    const std::string token = "token" + std::to_string(i);
+    setup.resume_token = token;
+    others.back()->Send(setup);
+    others.back()->Send(RequestFrame{1, FrameType::kRequestResponse, false, false, 0, {{}, "a"}});
+    EXPECT_FALSE(others.back()->Next().empty());
+  }
+  for (int i = 0; i < 10; ++i) {
+    Client unknown(server_->port()), known(server_->port());
+    unknown.Send(ResumeFrame{{}, "unknown", 0, 0});
+    EXPECT_EQ(unknown.NextError().code, ErrorFrameCode::kRejectedResume);
+    const std::string token = "token" + std::to_string(i);
+    known.Send(ResumeFrame{{}, token, 7, 0});
+    EXPECT_FALSE(known.Next().empty());
+  }
+  EXPECT_EQ(static_cast<ServerImpl&>(*server_).visited(), 0u);
+  EXPECT_EQ(metrics_.GetCounter("postroad_rsocket_resumes_refused_total", "").Value(), 10);
+}
+
+TEST_F(ServerTest, UnfinishedFramesOfAllConnectionsAreLimitedTogether) {
+  ServerOptions options;
+  options.max_incomplete_bytes = 100'000;
+  Start(options);
+  const std::string half = "\1\0\0"s + std::string(60'000, '\0');  // of 64 KiB
+  Client first(server_->port()), second(server_->port());
+  first.Raw(half);
+  EXPECT_TRUE(Eventually([&] {
+    return metrics_.Render().find("postroad_rsocket_incomplete_bytes 6000") != std::string::npos;
+  }));
+  second.Raw(half);
+  const ErrorFrame error = second.NextError();
+  EXPECT_EQ(error.code, ErrorFrameCode::kConnectionError);
+  EXPECT_THAT(std::string(error.message), HasSubstr("OVERLOADED: incomplete messages"));
+  EXPECT_TRUE(second.AtEnd());
+  first.Close();
+  EXPECT_TRUE(Eventually([&] {
+    return metrics_.Render().find("postroad_rsocket_incomplete_bytes 0") != std::string::npos;
+  }));
+  EXPECT_EQ(metrics_.GetCounter("postroad_rsocket_incomplete_refused_total", "").Value(), 1);
 }
 
 TEST_F(ServerTest, OfTooManySessionsThatWaitToBeResumedTheOldestEnd) {

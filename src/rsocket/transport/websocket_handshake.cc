@@ -21,7 +21,8 @@ bool SameWord(std::string_view a, std::string_view b) {
 }
 
 std::string Refusal(std::string_view status, std::string_view extra, std::string_view why) {
-  std::string text = "HTTP/1.1 " + std::string(status) + "\r\nContent-Type: text/plain\r\n";
+  std::string text = "HTTP/1.1 " + std::string(status) +
+                     "\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\n";
   text.append(extra);
   text += "Connection: close\r\nContent-Length: " + std::to_string(why.size() + 1) + "\r\n\r\n";
   return text.append(why) + "\n";
@@ -62,17 +63,21 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
                                                         bool deflate) {
   if (request.Header("Sec-WebSocket-Version") != "13") {
     return std::unexpected(Refusal("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\n",
-                                   "only WebSocket version 13 is spoken here"));
+                                   "WEBSOCKET_VERSION: only WebSocket version 13 is spoken here"));
   }
   const std::string_view key = request.Header("Sec-WebSocket-Key");
   if (key.size() != kKeyBase64Bytes) {
-    return std::unexpected(Refusal("400 Bad Request", "",
-                                   "Sec-WebSocket-Key is missing or is not 16 bytes in base64"));
+    return std::unexpected(
+        Refusal("400 Bad Request", "",
+                "WEBSOCKET_KEY: Sec-WebSocket-Key is missing or is not 16 bytes in base64"));
   }
   if (!OriginAllowed(request, origins)) {
     return std::unexpected(Refusal("403 Forbidden", "",
-                                   "the page's origin " + std::string(request.Header("Origin")) +
-                                       " is not among rsocket.origins"));
+                                   "ORIGIN_NOT_ALLOWED: the page's origin " +
+                                       std::string(request.Header("Origin")) +
+                                       (origins.empty() ? " is not this server's own; "
+                                                          "rsocket.origins can allow it"
+                                                        : " is not among rsocket.origins")));
   }
   std::string answer =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -80,6 +85,10 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
       AcceptFor(key) + "\r\n";
   if (deflate) answer.append("Sec-WebSocket-Extensions: ").append(kDeflateExtension).append("\r\n");
   return answer + "\r\n";
+}
+
+std::string RefuseForNow(std::string_view why) {
+  return Refusal("503 Service Unavailable", "Retry-After: 1\r\n", why);
 }
 
 std::string NewWebSocketKey() {

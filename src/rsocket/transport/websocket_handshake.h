@@ -29,6 +29,9 @@ std::expected<std::string, std::string> AnswerHandshake(const WebSocketRequest& 
                                                         const std::vector<std::string>& origins,
                                                         bool deflate = false);
 
+// The answer where the server takes no more for now.
+std::string RefuseForNow(std::string_view why);
+
 // A client's Sec-WebSocket-Key: 16 random bytes in base64.
 std::string NewWebSocketKey();
 

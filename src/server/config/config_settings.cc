@@ -160,6 +160,10 @@ void DeclareRSocket(Settings& settings, Config& config) {
                  {kKiB, 16 * kMiB - 1});
   settings.Bytes("rsocket.max_payload_bytes", "The largest message taken in fragments.",
                  rsocket.max_payload_bytes, {kKiB, kGiB});
+  settings.Bytes("rsocket.max_incomplete_bytes",
+                 "Frames and messages in fragments of all connections together that are not whole "
+                 "yet; beyond it they are refused (OVERLOADED).",
+                 rsocket.max_incomplete_bytes, {kMiB, 1024 * kGiB});
   settings.Bytes("rsocket.max_queued_bytes",
                  "What may wait to be sent to one client; streams pause at an eighth of it, and "
                  "one whose answers pile up beyond it is disconnected.",

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# What ctest runs of the TypeScript client: test.sh unit|server|browser <build folder>. Works on a copy
+# What ctest runs of the TypeScript client: test.sh unit|server|browser <build folder>; and what
+# `./dev bench rsocket` does: test.sh bench <build folder> [seconds] [rounds]. Works on a copy
 # there, laid out as the repository is. Ends with 77 (skipped) where npm, what it fetches or Chromium
 # cannot be had.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-folder=${1:?unit, server or browser}
+folder=${1:?unit, server, browser or bench}
 build=${2:?a build folder}
+shift 2
 
 skip() { echo "skipped: $*"; exit 77; }
 
 command -v npm >/dev/null || skip "there is no npm"
-if [[ $folder == browser ]]; then
+if [[ $folder == browser || $folder == bench ]]; then
   [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || skip "there is no ${CHROMIUM:-/usr/bin/chromium}"
 fi
 
@@ -50,4 +52,5 @@ if [[ $(fingerprint) != "$(cat "$build/made" 2>/dev/null)" ]]; then
 fi
 flock -u 9
 cd "$build/clients/ts"
+if [[ $folder == bench ]]; then exec node build/test/bench/latency.js "$@"; fi
 exec node test.mjs "$folder"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -19,27 +20,28 @@ enum class Transport { kWebSocket, kSse };
 class Audience {
  public:
   static Result<std::unique_ptr<Audience>> Gather(Bench& bench, Transport transport, size_t count) {
-    auto audience = std::make_unique<Audience>(count);
-    POSTROAD_ASSIGN(const double before, bench.server().Metric(kStreams));
+    auto audience = std::make_unique<Audience>(bench.server(), count);
+    POSTROAD_ASSIGN(audience->before_, bench.server().Metric(kStreams));
     const std::string& address = bench.server().http_address();
     POSTROAD_TRY(transport == Transport::kSse
-                     ? audience->crowd_.ConnectSse(address, audience->user_, count)
-                     : audience->crowd_.ConnectWebSockets(address, audience->user_, count));
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-    for (double open = 0; open < before + static_cast<double>(count);) {
-      if (std::chrono::steady_clock::now() > deadline) {
-        return Fail(ErrorCode::kDeadlineExceeded, "the streams did not open");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      POSTROAD_ASSIGN(open, bench.server().Metric(kStreams));
-    }
-    audience->crowd_.Start();
+                     ? audience->crowd_->ConnectSse(address, audience->user_, count)
+                     : audience->crowd_->ConnectWebSockets(address, audience->user_, count));
+    const double all = audience->before_ + static_cast<double>(count);
+    POSTROAD_TRY(audience->WaitForStreams([all](double open) { return open >= all; }));
+    audience->crowd_->Start();
     return audience;
   }
-  explicit Audience(size_t count) : count_(count), user_("u" + std::to_string(++named_)) {}
+  Audience(ServerProcess& server, size_t count)
+      : server_(server), count_(count), user_("u" + std::to_string(++named_)) {}
+  // Whoever comes next finds none of its streams left.
+  ~Audience() {
+    crowd_.reset();
+    (void)WaitForStreams([this](double open) { return open <= before_; });
+  }
+  Audience(const Audience&) = delete;
 
   std::string topic() const { return "user/" + user_; }
-  Crowd& crowd() { return crowd_; }
+  Crowd& crowd() { return *crowd_; }
   size_t count() const { return count_; }
 
   // One event after another, each when all have the one before. Deliveries/s.
@@ -50,7 +52,7 @@ class Audience {
     while (std::chrono::steady_clock::now() - start < length) {
       POSTROAD_ASSIGN(const PostResult posted, publisher->Post(Made()));
       (void)posted;
-      POSTROAD_TRY(crowd_.WaitFor(sent += count_));
+      POSTROAD_TRY(crowd_->WaitFor(sent += count_));
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     return static_cast<double>(sent) / took.count();
@@ -58,17 +60,29 @@ class Audience {
   // So many events at once.
   Result<double> Backlog(const Client& client, uint64_t events) {
     POSTROAD_ASSIGN(const auto publisher, Publisher::Create(client, {}));
-    const uint64_t before = crowd_.seen();
+    const uint64_t before = crowd_->seen();
     const auto start = std::chrono::steady_clock::now();
     for (uint64_t i = 0; i < events; ++i) POSTROAD_TRY(publisher->PostAsync(Made(), [](auto&&) {}));
     POSTROAD_TRY(publisher->Flush());
-    POSTROAD_TRY(crowd_.WaitFor(before + events * count_));
+    POSTROAD_TRY(crowd_->WaitFor(before + events * count_));
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     return static_cast<double>(events * count_) / took.count();
   }
 
  private:
   static constexpr const char* kStreams = "postroad_streams_open";
+  Status WaitForStreams(const std::function<bool(double)>& enough) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    for (;;) {
+      POSTROAD_ASSIGN(const double open, server_.Metric(kStreams));
+      if (enough(open)) return {};
+      if (std::chrono::steady_clock::now() > deadline) {
+        return Fail(ErrorCode::kDeadlineExceeded,
+                    std::to_string(static_cast<uint64_t>(open)) + " streams are open");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
   Event Made() const {
     std::string payload(kPayloadBytes, 'x');
     payload[0] = kMark;
@@ -76,9 +90,11 @@ class Audience {
   }
 
   static inline int named_ = 0;
+  ServerProcess& server_;
   const size_t count_;
   const std::string user_;
-  Crowd crowd_;
+  double before_ = 0;  // streams of others
+  std::optional<Crowd> crowd_{std::in_place};
 };
 
 size_t Readers(const Bench& bench) { return bench.sizes().readers; }

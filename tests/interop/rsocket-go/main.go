@@ -293,6 +293,56 @@ func refusedSetup(rsocket.Client) error {
 	return nil
 }
 
+func serverRestart(rsocket.Client) error {
+	closed := make(chan error, 1)
+	c, err := rsocket.Connect().OnClose(func(err error) { closed <- err }).Transport(wire()).Start(context.Background())
+	if err != nil {
+		return err
+	}
+	go func() { _, _ = ask(c, "restart") }()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		return errors.New("it was not closed")
+	}
+	_ = c.Close()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		again, connected := connect()
+		if err = connected; err != nil {
+			continue
+		}
+		answer := ""
+		answer, err = ask(again, "after")
+		_ = again.Close()
+		if answer == "after" {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server did not come back: %w", err)
+}
+
+func badMetadata(rsocket.Client) error {
+	c, err := rsocket.Connect().MetadataMimeType("message/x.rsocket.routing.v0").
+		Transport(wire()).Start(context.Background())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer, err := c.RequestResponse(payload.NewString("route", "\x05hello")).Block(within())
+	if err != nil || answer.DataUTF8() != "hello" {
+		return fmt.Errorf("another route, %v", err)
+	}
+	_, err = c.RequestResponse(payload.NewString("route", "notifications.stream")).Block(within())
+	if err == nil || !strings.Contains(err.Error(), "byte 0") ||
+		!strings.Contains(err.Error(), "sent without its length byte") {
+		return fmt.Errorf("got %v", err)
+	}
+	if after, err := ask(c, "after"); after != "after" {
+		return fmt.Errorf("the connection is gone: %v", err)
+	}
+	return nil
+}
+
 func main() {
 	checks := []struct {
 		name string
@@ -304,6 +354,7 @@ func main() {
 		{"request-channel", requestChannel}, {"server asks client", serverAsksClient},
 		{"large payloads", largePayloads}, {"keepalive past its lifetime", keepalive},
 		{"lease", lease}, {"refused SETUP", refusedSetup},
+		{"server restart", serverRestart}, {"bad metadata", badMetadata},
 	}
 	for _, check := range checks {
 		outcome := "pass"

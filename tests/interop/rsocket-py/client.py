@@ -180,6 +180,45 @@ async def refused_setup():
     check("refused as asked" in told[0], f"got {told[0]}")
 
 
+async def server_restart():
+    told = asyncio.Event()
+
+    class Hears(BaseRequestHandler):
+        async def on_close(self, rsocket, exception=None):
+            told.set()
+
+        async def on_error(self, error_code, payload):
+            told.set()
+
+    with contextlib.suppress(Exception):
+        async with connect(handler_factory=Hears) as client:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(ask(client, b"restart"), PATIENCE)
+            await asyncio.wait_for(told.wait(), PATIENCE)
+    check(told.is_set(), "it was not told")
+    for _ in range(PATIENCE * 10):
+        with contextlib.suppress(Exception):
+            async with connect() as client:
+                if await asyncio.wait_for(ask(client, b"after"), 5) == b"after":
+                    return
+        await asyncio.sleep(0.1)
+    check(False, "the server did not come back")
+
+
+async def bad_metadata():
+    async with connect(metadata_encoding=WellKnownMimeTypes.MESSAGE_RSOCKET_ROUTING) as client:
+        socket = AwaitableRSocket(client)
+        answer = await socket.request_response(Payload(b"route", b"\x05hello"))
+        check(bytes(answer.data) == b"hello", f"another route: {answer.data}")
+        try:
+            await socket.request_response(Payload(b"route", b"notifications.stream"))
+        except Exception as error:  # pylint: disable=broad-except
+            check("byte 0" in str(error) and "sent without its length byte" in str(error), f"got {error}")
+        else:
+            check(False, "there was no error")
+        check(await ask(client, b"after") == b"after", "the connection is gone")
+
+
 CHECKS = {
     "request-response": request_response,
     "error of a request": error_of_a_request,
@@ -193,6 +232,8 @@ CHECKS = {
     "keepalive past its lifetime": keepalive,
     "lease": lease,
     "refused SETUP": refused_setup,
+    "server restart": server_restart,
+    "bad metadata": bad_metadata,
 }
 
 

@@ -1,22 +1,29 @@
 // The server that other projects' RSocket clients are tried against: every interaction, on TCP and
 // WebSocket. Prints "tcp <port>" and "websocket <port>" and serves until its input ends. Arguments:
-// --lease <requests> (a lease for a second each), --ports <tcp> <websocket>.
+// --lease <requests> (a lease for a second each), --ports <tcp> <websocket>. Exits with 42 where a
+// client asks for a restart, to be started again on the same ports.
 //
 //   request-response  "fail": ERROR; "counts": what came by fire-and-forget and metadata push;
 //                     "ask <text>": asks the client by request-response and gives its answer;
-//                     "size <n>": n bytes; anything else: data and metadata come back
+//                     "size <n>": n bytes; "route": the route that the metadata names, or what is
+//                     wrong with it; "restart": the server goes down, as if told to by its
+//                     operator; anything else: data and metadata come back
 //   request-stream    "<n>" or "<n> <size>": so many payloads, "0", "1", … (each of that size)
 //   request-channel   every payload comes back
+#include <poll.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "auth/authenticator.h"
 #include "gateway/http/http_server.h"
+#include "rsocket/framing/metadata.h"
 #include "rsocket/transport/server.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
@@ -36,6 +43,22 @@ uint64_t NumberIn(std::string_view text) {
 }
 
 class Nothing final : public StreamHandler {};
+
+// Written to by who wants a restart; main reads it.
+int restart_pipe[2];
+constexpr int kRestartCode = 42;
+
+// Until the input ends (false) or somebody wants a restart (true).
+bool ServeOn() {
+  pollfd both[] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                   {.fd = restart_pipe[0], .events = POLLIN, .revents = 0}};
+  char bytes[256];
+  for (;;) {
+    if (poll(both, 2, -1) < 0) continue;
+    if (both[1].revents != 0) return true;
+    if (read(STDIN_FILENO, bytes, sizeof bytes) <= 0) return false;
+  }
+}
 
 // Gives the client's answer to the stream that asked for it.
 class Forward final : public StreamHandler {
@@ -126,6 +149,7 @@ class Application final : public SessionHandler {
  public:
   std::expected<void, Refusal> OnSetup(Session& session, const SetupInfo& setup) override {
     session_ = &session;
+    metadata_mime_ = setup.metadata_mime;
     if (setup.data == "refuse me") return std::unexpected(Refusal{.message = "refused as asked"});
     return {};
   }
@@ -148,6 +172,10 @@ class Application final : public SessionHandler {
       stream.Fail(ErrorFrameCode::kApplicationError, "failed as asked");
     } else if (data == "counts") {
       (void)stream.Send({{}, std::to_string(fire_and_forgets_) + " " + std::to_string(pushes_)});
+    } else if (data == "restart") {
+      (void)!write(restart_pipe[1], "r", 1);
+    } else if (data == "route") {
+      AnswerRoute(stream, payload);
     } else if (data.starts_with("size ")) {
       (void)stream.Send({{}, std::string(NumberIn(data.substr(5)), 'x')});
     } else if (data.starts_with("ask ")) {
@@ -163,7 +191,14 @@ class Application final : public SessionHandler {
     return std::make_unique<Nothing>();
   }
 
+  void AnswerRoute(Stream& stream, const PayloadView& payload) const {
+    const auto metadata = ParseRequestMetadata(metadata_mime_, payload.metadata.value_or(""));
+    if (!metadata) return stream.Fail(ErrorFrameCode::kInvalid, metadata.error().message);
+    (void)stream.Send({{}, metadata->route}, true);
+  }
+
   Session* session_ = nullptr;
+  std::string metadata_mime_;
   int fire_and_forgets_ = 0, pushes_ = 0;
   std::shared_ptr<std::map<uint32_t, Stream*>> open_ =
       std::make_shared<std::map<uint32_t, Stream*>>();
@@ -185,6 +220,7 @@ int Main(int argc, char** argv) {
       http.port = static_cast<uint16_t>(NumberIn(argv[++i]));
     }
   }
+  if (pipe(restart_pipe) != 0) return 1;
   CorePool cores(2);
   Metrics metrics;
   auto server = Server::Start(options, cores, SystemClock(), metrics,
@@ -198,13 +234,16 @@ int Main(int argc, char** argv) {
   if (!web) return std::fprintf(stderr, "%s\n", web.error().ToString().c_str()), 1;
   std::printf("tcp %d\nwebsocket %d\n", (*server)->port(), (*web)->port());
   std::fflush(stdout);
-  for (std::string line; std::getline(std::cin, line);) {
+  const bool restarts = ServeOn();
+  if (restarts) {
+    (*server)->Drain("the server restarts");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // clients hear of it first
   }
   (*web)->Stop({});
   (*server)->Stop();
   stack.Stop();
   cores.Stop();
-  return 0;
+  return restarts ? kRestartCode : 0;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@ rsocket-py as clients of our server, and our client at rsocket-java's server.
 Each comes from its language's package registry, by exact version; one that cannot be had (no
 compiler, no way there) is left out, with a line that says why.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -76,8 +77,9 @@ def servers(folder):
     return {"rsocket-java 1.1.5": command + ["server"]} if command else {}
 
 
-def bench(client, our_server, start, folder):
-    """Compares echoes a second over one TCP connection, in turns: ours, theirs, ours, …"""
+def bench(client, our_server, start, folder, seconds):
+    """Compares request-responses a second over one TCP connection with 128 under way, in turns: ours, theirs, ours, …
+    Prints the medians as JSON."""
     theirs = servers(folder).get("rsocket-java 1.1.5")
     if theirs is None:
         return 77
@@ -85,14 +87,12 @@ def bench(client, our_server, start, folder):
     rates = {name: [] for name in running}
     for _ in range(3):
         for name, server in running.items():
-            command = [client, "bench", "127.0.0.1", server.ports["tcp"], "3", "128"]
+            command = [client, "bench", "127.0.0.1", server.ports["tcp"], str(seconds), "128"]
             rates[name].append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     for server in running.values():
         server.stop()
     medians = {name: sorted(each)[1] for name, each in rates.items()}
-    for name, rate in medians.items():
-        print(f"{name}: {rate:,} request-responses/s over one TCP connection, 128 under way")
-    print(f"ratio: {medians['postroad'] / medians['rsocket-java']:.2f}")
+    print(json.dumps(medians))
     return 0
 
 

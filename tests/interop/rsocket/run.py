@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs other projects' RSocket clients against our server, and our client against another's server:
 
-    run.py <echo server> <echo client> <postroad> <build folder> [<table> | bench]
+    run.py <echo server> <echo client> <postroad> <build folder> [<table> | bench [<seconds>]]
 
 Prints what each can do and fails if one cannot do what it should; with <table>, writes the table
 there (docs/rsocket-clients.md). Clients come from their package registry, by exact version; a
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import peers
@@ -66,13 +67,31 @@ class Postroad:
 
 
 class Server:
+    """An echo server; one that ends because a client asked for a restart is started again on its ports."""
+    RESTART = 42
+
     def __init__(self, program, *arguments):
-        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.command = [program, *arguments]
+        self.stopping = threading.Event()
+        self.start()
+        self.watcher = threading.Thread(target=self.watch)
+        self.watcher.start()
+
+    def start(self, *more):
+        self.process = subprocess.Popen([*self.command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ports = dict(self.process.stdout.readline().split() for _ in range(2))
 
+    def watch(self):
+        while self.process.wait() == self.RESTART and not self.stopping.is_set():
+            time.sleep(0.3)  # so that clients find nobody at first
+            self.start("--ports", self.ports["tcp"], self.ports["websocket"])
+
     def stop(self):
+        self.stopping.set()
         self.process.stdin.close()
-        return self.process.wait(timeout=30)
+        code = self.process.wait(timeout=30)
+        self.watcher.join(timeout=30)
+        return code
 
 
 def install(folder, version):
@@ -177,8 +196,8 @@ def try_peers(program, client, folder):
 
 def main():
     program, client, postroad, folder = (os.path.abspath(path) for path in sys.argv[1:5])
-    if sys.argv[5:] == ["bench"]:
-        return peers.bench(client, program, Server, folder)
+    if sys.argv[5:6] == ["bench"]:
+        return peers.bench(client, program, Server, folder, int(sys.argv[6]) if len(sys.argv) > 6 else 3)
     results = {}
     for version, script in NPM:
         target = install(folder, version)

@@ -93,16 +93,21 @@ test('where WebSocket is blocked, server-sent events serve; and WebSocket once i
   await proxy.stop();
 });
 
-test('a page that is left and returned to by the browser\'s back button goes on', async () => {
+test('a page that the browser keeps when it is left goes on when it is returned to', async () => {
   const [context, user] = [await t.context(), t.user()];
   const tab = await t.tab(context, { user });
   await tab.connected();
   await t.server.post(user, 1);
   await tab.has(1);
-  // As the browser tells a page that it keeps.
-  await tab.page.evaluate(() => globalThis.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })));
+  await tab.page.evaluate(() => addEventListener('pageshow', ({ persisted }) => { (globalThis as any).kept = persisted; }));
+  await tab.page.goto(`${t.site.url}/?another`);
   await until(async () => (await t.server.fetch(`/v1/presence?user=${user}`)).connections.length === 0, 'it is gone');
   await t.server.post(user, 2);
-  await tab.page.evaluate(() => globalThis.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await tab.page.goBack({ waitUntil: 'commit' });
   await tab.has(1, 2);
+  const { kept, why } = await tab.page.evaluate(() => ({
+    kept: (globalThis as any).kept,
+    why: (performance.getEntriesByType('navigation')[0] as any).notRestoredReasons,
+  }));
+  assert.equal(kept, true, JSON.stringify(why));
 });

@@ -88,7 +88,9 @@ export class Fixture {
     before(async () => {
       this.server = await Server.start(`[http]\ncors_origins = ["*"]\n[rsocket]\norigins = ["*"]\n${config}`);
       await this.site.start();
-      this.browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+      // As a browser is by itself: pages that are left are kept.
+      const ignoreDefaultArgs = ['--disable-back-forward-cache'];
+      this.browser = await chromium.launch({ executablePath, args: ['--no-sandbox'], ignoreDefaultArgs });
     });
     after(async () => {
       await this.browser?.close();

@@ -56,6 +56,18 @@ const until = async (condition, ms = 5000) => {
   for (const end = Date.now() + ms; !condition() && Date.now() < end;) await sleep(5);
   return condition();
 };
+// Tries until the server is there again.
+async function reconnect(connect) {
+  for (const end = Date.now() + 10000; ; await sleep(100)) {
+    try {
+      const socket = await connect();
+      await ask(socket, 'there?');
+      return socket;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
 function check(holds, what) { if (!holds) throw new Error(what); }
 
 const checks = {
@@ -180,6 +192,26 @@ const checks = {
       ask(socket, 'x').catch(done);
     });
     check(error && error.message.includes('refused as asked'), `got ${error && error.message}`);
+  },
+  async 'server restart'() {
+    const socket = await connect();
+    let closed = false;
+    socket.onClose(() => { closed = true; });
+    const lost = await ask(socket, 'restart').then(() => null, (e) => e);
+    check(lost, 'the restart was answered');
+    check(await until(() => closed), 'it was not closed');
+    const again = await reconnect(connect);
+    check(text(await ask(again, 'after')) === 'after', 'the echo differs');
+    again.close();
+  },
+  async 'bad metadata'() {
+    const socket = await connect({ setup: { metadataMimeType: 'message/x.rsocket.routing.v0' } });
+    check(text(await ask(socket, 'route', '\x05hello')) === 'hello', 'another route');
+    const error = await ask(socket, 'route', 'notifications.stream').then(() => null, (e) => e);
+    check(error && error.message.includes('byte 0') && error.message.includes('sent without its length byte'),
+      `got ${error && error.message}`);
+    check(text(await ask(socket, 'after')) === 'after', 'the connection is gone');
+    socket.close();
   },
   async 'malformed frame'() {
     if (transport !== 'websocket') return 'none its socket is out of reach';

@@ -59,6 +59,8 @@ final class Checks {
     checks.put("resumption", this::resumption);
     checks.put("lease", this::lease);
     checks.put("refused SETUP", this::refusedSetup);
+    checks.put("server restart", this::serverRestart);
+    checks.put("bad metadata", this::badMetadata);
     checks.put("malformed frame", this::malformedFrame);
   }
 
@@ -286,6 +288,36 @@ final class Checks {
       }
     }
     check(why.contains("refused as asked"), "got " + why);
+    return null;
+  }
+
+  private String serverRestart() throws Exception {
+    RSocket socket = connect();
+    socket.requestResponse(DefaultPayload.create("restart")).subscribe(payload -> {}, lost -> {});
+    eventually(socket::isDisposed, "it was not closed");
+    // A request finds no server until it is there again.
+    String answer = Mono.defer(() -> connector().connect(wire()))
+        .flatMap(again -> again.requestResponse(DefaultPayload.create("after")).map(Payload::getDataUtf8)
+            .doFinally(end -> again.dispose()))
+        .retryWhen(Retry.fixedDelay(100, Duration.ofMillis(100))).block(PATIENCE);
+    check(answer.equals("after"), "the echo differs");
+    return null;
+  }
+
+  private String badMetadata() {
+    RSocket socket = connector().metadataMimeType("message/x.rsocket.routing.v0").connect(wire()).block(PATIENCE);
+    String route = socket.requestResponse(DefaultPayload.create("route", "\u0005hello"))
+        .map(Payload::getDataUtf8).block(PATIENCE);
+    check(route.equals("hello"), "another route: " + route);
+    String why = "no error";
+    try {
+      socket.requestResponse(DefaultPayload.create("route", "notifications.stream")).block(PATIENCE);
+    } catch (RuntimeException e) {
+      why = String.valueOf(e.getMessage());
+    }
+    check(why.contains("byte 0") && why.contains("sent without its length byte"), "got " + why);
+    check(ask(socket, "after").equals("after"), "the connection is gone");
+    socket.dispose();
     return null;
   }
 

@@ -35,7 +35,7 @@ enum class WhenFull : uint8_t { kReject, kClose };
 
 struct UserOptions {
   std::string topic = "user/{user}";  // a user's own
-  uint32_t max_connections = 0;       // of one user, suspended ones too; 0: no limit
+  uint32_t max_connections = 0;       // of one user; 0: no limit
   WhenFull when_full = WhenFull::kReject;
 };
 
@@ -86,8 +86,7 @@ class Presence {
     virtual void SetSuspended(bool suspended) = 0;
   };
   // Without a user it is not listed, limited or told anything. RESOURCE_EXHAUSTED reason
-  // TOO_MANY_CONNECTIONS, or the user's oldest connection is told to close. Suspended ones go
-  // first, and refuse nobody.
+  // TOO_MANY_CONNECTIONS, or the user's oldest connection is told to close.
   Result<std::unique_ptr<Entry>> Enter(ConnectionInfo info, Executor& executor,
                                        ConnectionSink& sink);
   // Calls `telling` on the connection's executor; false if there is no such connection.

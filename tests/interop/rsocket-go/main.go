@@ -236,7 +236,7 @@ func largePayloads(rsocket.Client) error {
 
 func keepalive(rsocket.Client) error {
 	closed := make(chan error, 1)
-	c, err := rsocket.Connect().KeepAlive(500*time.Millisecond, 500*time.Millisecond, 3).
+	c, err := rsocket.Connect().KeepAlive(500*time.Millisecond, time.Second, 4).
 		OnClose(func(err error) { closed <- err }).Transport(wire()).Start(context.Background())
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func keepalive(rsocket.Client) error {
 	defer c.Close()
 	var t taker
 	t.subscribe(c.RequestStream(payload.NewString("1000000000 1000", "")), 1)
-	for end := time.Now().Add(4500 * time.Millisecond); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(9 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		t.subscription.Request(50)
 	}
 	select {

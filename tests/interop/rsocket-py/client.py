@@ -150,11 +150,11 @@ async def large_payloads():
 
 
 async def keepalive():
-    options = {"keep_alive_period": timedelta(milliseconds=500), "max_lifetime_period": timedelta(seconds=2)}
+    options = {"keep_alive_period": timedelta(milliseconds=500), "max_lifetime_period": timedelta(seconds=4)}
     async with connect(**options) as client:
         taker = Taker()
         client.request_stream(Payload(b"1000000000 1000")).initial_request_n(1).subscribe(taker)
-        end = asyncio.get_running_loop().time() + 4.5
+        end = asyncio.get_running_loop().time() + 9
         while asyncio.get_running_loop().time() < end:
             if taker.subscription:
                 taker.subscription.request(50)

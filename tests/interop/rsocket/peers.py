@@ -87,7 +87,7 @@ def bench(client, our_server, start, folder, seconds):
     rates = {name: [] for name in running}
     for _ in range(3):
         for name, server in running.items():
-            command = [client, "bench", "127.0.0.1", server.ports["tcp"], str(seconds), "128"]
+            command = [client, "bench", "127.0.0.1", server.port("tcp"), str(seconds), "128"]
             rates[name].append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     for server in running.values():
         server.stop()

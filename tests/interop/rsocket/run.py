@@ -73,20 +73,36 @@ class Server:
     def __init__(self, program, *arguments):
         self.command = [program, *arguments]
         self.stopping = threading.Event()
+        self.up = threading.Event()
         self.start()
         self.watcher = threading.Thread(target=self.watch)
         self.watcher.start()
 
     def start(self, *more):
-        self.process = subprocess.Popen([*self.command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ports = dict(self.process.stdout.readline().split() for _ in range(2))
+        # Its ports may be taken for a moment, by somebody's connection.
+        for _ in range(50):
+            self.process = subprocess.Popen([*self.command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            text=True)
+            lines = [self.process.stdout.readline().split() for _ in range(2)]
+            if all(lines):
+                break
+            time.sleep(0.2)
+        self.ports = dict(lines)
+        self.up.set()
 
     def watch(self):
         while self.process.wait() == self.RESTART and not self.stopping.is_set():
+            self.up.clear()
             time.sleep(0.3)  # so that clients find nobody at first
             self.start("--ports", self.ports["tcp"], self.ports["websocket"])
 
+    def port(self, transport):
+        """Once it is there again."""
+        self.up.wait(60)
+        return self.ports["tcp" if transport == "tcp" else "websocket"]
+
     def stop(self):
+        self.up.wait(60)
         self.stopping.set()
         self.process.stdin.close()
         code = self.process.wait(timeout=30)
@@ -129,7 +145,7 @@ def node(name):
 
 def try_client(transport, version, script, target, server, served, postroad):
     """{check: outcome} of one npm client: against the echo server, and as an application against Postroad."""
-    port = server.ports["tcp" if transport == "tcp" else "websocket"]
+    port = server.port(transport)
     http = served.addresses["http"]
     echo = [version, "tcp" if transport == "tcp" else "websocket", "127.0.0.1", port]
     application = [version, f"ws://{http}/rsocket", postroad, served.addresses["grpc"], transport]
@@ -180,7 +196,7 @@ def try_peers(program, client, folder):
     results = {}
     for name, command in peers.clients(folder).items():
         server = Server(program)
-        results[name] = {transport: run(command + [transport, "127.0.0.1", server.ports[transport]], folder)
+        results[name] = {transport: run(command + [transport, "127.0.0.1", server.port(transport)], folder)
                          for transport in ("tcp", "websocket")}
         if server.stop() != 0:
             results[name]["tcp"]["server"] = "fail it did not end well"
@@ -188,7 +204,7 @@ def try_peers(program, client, folder):
     for name, command in peers.servers(folder).items():
         server = Server(*command)
         ours[f"Postroad's client at {name}"] = {
-            transport: run([client, transport, "127.0.0.1", server.ports[transport]], folder)
+            transport: run([client, transport, "127.0.0.1", server.port(transport)], folder)
             for transport in ("tcp", "websocket")}
         server.stop()
     return results, ours

@@ -37,7 +37,7 @@ function post(server: Server, user: string, payload: unknown): Promise<void> {
 
 async function round(server: Server, page: Page, user: string): Promise<{ took: number[]; error: number }> {
   await page.goto(`${server.url}/healthz`);
-  await page.evaluate((script) => { (0, eval)(script); }, readFileSync('dist/postroad.global.js', 'utf8'));
+  await page.addScriptTag({ content: readFileSync('dist/postroad.global.js', 'utf8') });
   await page.evaluate((options) => {
     const here = globalThis as any;
     here.seen = [];

@@ -231,11 +231,11 @@ final class Checks {
   }
 
   private String keepalive() throws Exception {
-    RSocket socket = RSocketConnector.create().keepAlive(Duration.ofMillis(500), Duration.ofSeconds(2))
+    RSocket socket = RSocketConnector.create().keepAlive(Duration.ofMillis(500), Duration.ofSeconds(4))
         .connect(wire()).block(PATIENCE);
     Taker taker = new Taker(1);
     socket.requestStream(DefaultPayload.create("1000000000 1000")).subscribe(taker);
-    long end = System.nanoTime() + Duration.ofMillis(4500).toNanos();
+    long end = System.nanoTime() + Duration.ofMillis(9000).toNanos();
     while (System.nanoTime() < end) {
       taker.request(50);
       Thread.sleep(20);
@@ -323,6 +323,7 @@ final class Checks {
 
   private String malformedFrame() {
     RSocket socket = connect();
+    ask(socket, "first"); // only then is `last` surely this one's
     byte[] frame = {0, 0, 0, 3, 0x11, 0, (byte) 0xff, (byte) 0xff, (byte) 0xff, 1};
     if (transport.equals("tcp")) {
       last.get().channel().writeAndFlush(Unpooled.wrappedBuffer(

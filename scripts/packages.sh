@@ -21,6 +21,10 @@ go_packages=(
 kafka_packages=(
   default-jdk-headless maven
 )
+# What the MySQL server needs to run that the tests start (scripts/mysql.sh).
+mysql_packages=(
+  libaio1 libnuma1
+)
 # What gets the npm that the TypeScript client and the RSocket clients are tested with, where there is none.
 node_packages=(
   nodejs npm

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -14,13 +13,13 @@
 #include "cli/listing.h"
 #include "cli/remote.h"
 #include "cli/remote_target.h"
-#include "kafka/kafka_target.h"
 #include "outbox/relay.h"
 #include "outbox/sources/sources.h"
 #include "runtime/clock.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "server/config/config.h"
+#include "server/outbox_target.h"
 
 namespace postroad::cli {
 namespace json = boost::json;
@@ -195,45 +194,37 @@ class StopSignal {
   sigset_t set_;
 };
 
-// What is to be relayed: one source, or all of the settings.
-struct ToRelay {
-  std::vector<SourceOptions> sources;
-  std::map<std::string, kafka::TargetOptions> to_kafka;  // by source
-};
-
-Result<ToRelay> FindSources(const SourceArgs& args) {
-  ToRelay found;
+// With the sources to work on: all of a settings file, one of them, or one by its URL.
+Result<server::Config> RelayConfig(const SourceArgs& args) {
+  server::Config config;
   if (!args.url.empty()) {
     POSTROAD_ASSIGN(SourceOptions one, FromUrl(args));
-    found.sources.push_back(std::move(one));
-    return found;
+    config.outbox_sources.push_back(std::move(one));
+    return config;
   }
-  POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
-  ConfigureLog(loaded.config.log.level, loaded.config.log.format);
-  found.to_kafka = loaded.config.outbox_kafka;
-  found.sources = loaded.config.outbox_sources;
-  if (args.source.empty() && !found.sources.empty()) return found;
-  POSTROAD_ASSIGN(SourceOptions one, SourceOf(loaded.config, args.source));
-  found.sources = {std::move(one)};
-  return found;
+  POSTROAD_ASSIGN(auto loaded, LoadFile(args.config));
+  config = std::move(loaded.config);
+  ConfigureLog(config.log.level, config.log.format);
+  if (args.source.empty() && !config.outbox_sources.empty()) return config;
+  POSTROAD_ASSIGN(SourceOptions one, SourceOf(config, args.source));
+  config.outbox_sources = {std::move(one)};
+  return config;
 }
 
 Status RunRelay(const Context& context, const SourceArgs& args) {
-  POSTROAD_ASSIGN(const ToRelay found, FindSources(args));
+  POSTROAD_ASSIGN(const server::Config config, RelayConfig(args));
   StopSignal stop;
   std::optional<Client> client;  // where there is something for the server
   Metrics metrics;
   std::vector<std::unique_ptr<outbox::Relay>> relays;
-  for (const SourceOptions& source : found.sources) {
-    std::unique_ptr<outbox::Target> target;
-    if (const auto to = found.to_kafka.find(source.name); to != found.to_kafka.end()) {
-      POSTROAD_ASSIGN(target, kafka::NewKafkaTarget(to->second, SystemClock()));
-    } else {
-      if (!client) {
-        POSTROAD_ASSIGN(client, ConnectToStream(context));
-      }
-      POSTROAD_ASSIGN(target, NewRemoteTarget(*client));
+  const auto log = [&]() -> Result<std::unique_ptr<outbox::Target>> {
+    if (!client) {
+      POSTROAD_ASSIGN(client, ConnectToStream(context));
     }
+    return NewRemoteTarget(*client);
+  };
+  for (const SourceOptions& source : config.outbox_sources) {
+    POSTROAD_ASSIGN(auto target, server::MakeOutboxTarget(config, source, log, SystemClock()));
     relays.push_back(std::make_unique<outbox::Relay>(source, outbox::NewSource, std::move(target),
                                                      SystemClock(), metrics));
   }

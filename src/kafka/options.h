@@ -35,6 +35,7 @@ enum class OutStart : uint8_t { kEnd, kBeginning };  // of the log, on the conne
 struct OutOptions {
   std::string name;  // the subscription is "kafka/<name>"
   std::string brokers;
+  std::string connection;           // that the brokers are of, if it has a name
   std::vector<std::string> topics;  // patterns
   std::string to = "{topic}";       // Kafka topic, or template
   Format format = Format::kEnvelope;
@@ -67,6 +68,7 @@ enum class InStart : uint8_t { kEarliest, kLatest };  // where nothing is commit
 struct InOptions {
   std::string name;
   std::string brokers;
+  std::string connection;           // as above
   std::string group;                // empty: "postroad-<name>"
   std::vector<std::string> topics;  // of Kafka; one that begins with ^ is a regular expression
   std::string to = "{kafka_topic}";
@@ -86,6 +88,7 @@ struct InOptions {
 struct TargetOptions {
   std::string name;  // of the relay's source, for logs
   std::string brokers;
+  std::string connection;      // as above
   std::string to = "{topic}";  // Kafka topic, or template
   Format format = Format::kEnvelope;
   // A batch that Kafka has not confirmed by then fails, and comes again.

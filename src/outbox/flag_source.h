@@ -26,6 +26,7 @@ class FlagSource final : public Source {
 
   Status Connect() override { return session_->Connect(); }
   Result<bool> Lead() override;
+  Status KeepAlive() override { return session_->KeepAlive(); }
   Result<PagePtr> Read() override;
   Status Settle(const PagePtr& page, std::span<const EventResult> results) override;
   Result<bool> Wait(Duration at_most) override { return session_->Wait(at_most); }

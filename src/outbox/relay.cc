@@ -20,6 +20,7 @@ constexpr Duration kShortestWait = milliseconds(50), kLongestWait = seconds(5);
 // As in outbox-event-bus: 50 ms more with each failure of the target, up to a second.
 constexpr Duration kSendWait = milliseconds(50), kLongestSendWait = seconds(1);
 constexpr Duration kLeadInterval = seconds(1);
+constexpr Duration kKeepAliveInterval = seconds(2);
 constexpr Duration kLagInterval = seconds(5);
 constexpr size_t kShownPoison = 100;
 // How long after the last event the table is looked at more often.
@@ -120,7 +121,6 @@ void Relay::Run() {
 Status Relay::Session() {
   POSTROAD_TRY(source_->Connect());
   POSTROAD_TRY(AwaitLead());
-  attempts_ = 0;
   SetPhase(RelayState::Phase::kLeading);
   LogInfo("outbox relay works",
           {{"source", options_.name}, {"table", options_.table}, {"target", target_->name()}});
@@ -129,6 +129,7 @@ Status Relay::Session() {
     bool busy = false;
     POSTROAD_TRY(Pass(busy));
     POSTROAD_TRY(KeepHouse(busy));
+    attempts_ = 0;
     if (!busy) POSTROAD_TRY(Idle());
   }
   return Fail(Stopping());
@@ -173,9 +174,19 @@ std::unique_ptr<Relay::Flight> Relay::Launch(PagePtr page) {
   return flight;
 }
 
+// Until the batch under way is answered. The target takes no other before.
+Status Relay::AwaitAnswer(Flight& flight) {
+  Status alive;
+  while (flight.answer.wait_for(kKeepAliveInterval) != std::future_status::ready) {
+    if (alive) alive = source_->KeepAlive();
+  }
+  return alive;
+}
+
 // Until the target has answered every event for good: those that failed go again.
 Status Relay::Await(Flight& flight) {
   for (int failures = 0;; ++failures) {
+    POSTROAD_TRY(AwaitAnswer(flight));
     std::vector<EventResult> answer = flight.answer.get();
     metrics_.send_seconds.Observe(Seconds(clock_.Monotonic() - flight.sent));
     std::string reason;
@@ -272,7 +283,13 @@ Status Relay::Clean(bool& busy) {
 
 Status Relay::Idle() {
   const bool lately = clock_.Monotonic() < busy_until_;
-  POSTROAD_TRY(source_->Wait(lately ? options_.busy_poll_interval : options_.poll_interval));
+  Duration left = lately ? options_.busy_poll_interval : options_.poll_interval;
+  for (; left > kKeepAliveInterval; left -= kKeepAliveInterval) {
+    POSTROAD_ASSIGN(const bool notified, source_->Wait(kKeepAliveInterval));
+    if (notified || waker_.stopped()) return {};
+    POSTROAD_TRY(source_->KeepAlive());
+  }
+  POSTROAD_TRY(source_->Wait(left));
   return {};
 }
 

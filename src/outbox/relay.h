@@ -58,6 +58,7 @@ class Relay {
   Status Pass(bool& busy);
   std::unique_ptr<Flight> Launch(PagePtr page);
   Status Await(Flight& flight);
+  Status AwaitAnswer(Flight& flight);
   void NoteSendFailure(const std::string& reason, size_t events, int failures);
   Status Settle(Flight& flight);
   Status KeepHouse(bool& busy);

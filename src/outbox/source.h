@@ -57,6 +57,9 @@ class Source {
   // Tries to become the one relay of this source; true once it is. As long as the connection lives
   // it stays so.
   virtual Result<bool> Lead() = 0;
+  // Shows the database that the relay is there, which it does every two seconds at least, by this
+  // or any other call: the lead of one that is not heard of for some more is another's.
+  virtual Status KeepAlive() = 0;
 
   // The next committed rows after those of the page before, in an order that keeps that of each
   // topic and key; null if there are none.

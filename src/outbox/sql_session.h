@@ -37,6 +37,7 @@ class SqlSession {
   // Connects, and checks the table's columns, the side table and the rights on both.
   virtual Status Connect() = 0;
   virtual Result<bool> Lead() = 0;
+  virtual Status KeepAlive() = 0;
   virtual Result<bool> Wait(Duration at_most) = 0;
 
   virtual const Dialect& dialect() const = 0;

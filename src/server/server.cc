@@ -22,7 +22,6 @@
 #include "gateway/rsocket/rsocket_gateway.h"
 #include "journal/journal.h"
 #include "kafka/bridge/bridge.h"
-#include "kafka/kafka_target.h"
 #include "outbox/log/log_target.h"
 #include "outbox/relay.h"
 #include "outbox/sources/sources.h"
@@ -33,6 +32,7 @@
 #include "server/config/address.h"
 #include "server/grpc_credentials.h"
 #include "server/net/tls_files.h"
+#include "server/outbox_target.h"
 #include "server/process_metrics.h"
 #include "server/rsocket_upgrade.h"
 #include "server/store_metrics.h"
@@ -65,7 +65,6 @@ struct Server::Impl {
   Status ListenRSocket();
   Status ListenHttp();
   Status StartKafka();
-  Result<std::unique_ptr<outbox::Target>> TargetOf(const outbox::SourceOptions& source);
   Status StartRelays();
   void WritePortsFile();
   gateway::HttpPages Pages();
@@ -210,19 +209,11 @@ Status Server::Impl::StartKafka() {
   return {};
 }
 
-Result<std::unique_ptr<outbox::Target>> Server::Impl::TargetOf(
-    const outbox::SourceOptions& source) {
-  const auto kafka_target = config.outbox_kafka.find(source.name);
-  if (kafka_target == config.outbox_kafka.end()) {
-    return outbox::NewLogTarget(*broker, cores.Next());
-  }
-  return kafka::NewKafkaTarget(kafka_target->second, clock);
-}
-
 // A database that is away keeps nobody from being served: its relay tries until it is there.
 Status Server::Impl::StartRelays() {
   for (const outbox::SourceOptions& source : config.outbox_sources) {
-    POSTROAD_ASSIGN(auto target, TargetOf(source));
+    const auto log = [this] { return outbox::NewLogTarget(*broker, cores.Next()); };
+    POSTROAD_ASSIGN(auto target, MakeOutboxTarget(config, source, log, clock));
     relays.push_back(std::make_unique<outbox::Relay>(source, outbox::NewSource, std::move(target),
                                                      clock, metrics));
   }

@@ -1,4 +1,5 @@
-// From a PostgreSQL transaction to Kafka: an outbox source whose target is Kafka.
+// From a PostgreSQL transaction to Kafka: an outbox source whose target is Kafka, for all topics or
+// for some of them.
 #include <algorithm>
 #include <atomic>
 #include <set>
@@ -12,6 +13,16 @@ namespace postroad::testing {
 namespace {
 
 constexpr int kKeys = 5;
+
+// How many events the log has of a topic.
+int LogHas(const ServerProcess& server, const std::string& topic) {
+  const std::string shown = RunProgram({PostroadProgram(), "topics", "show", topic, "--server",
+                                        server.grpc(), "-o", "json"})
+                                .output;
+  const std::string field = "\"events\":";
+  const size_t at = shown.find(field);
+  return at == shown.npos ? 0 : std::stoi(shown.substr(at + field.size()));
+}
 
 class OutboxToKafka : public ::testing::Test {
  protected:
@@ -108,6 +119,95 @@ TEST_F(OutboxToKafka, EveryCommittedRowInOrderThroughDeathsOfBoth) {
   const int count = 3 * step;
   const auto records = ReadAll(kafka, count);
   EXPECT_TRUE(AtLeastOnce(NumbersByKey(records), count, kKeys));
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+// Two topics of one table, each to where it belongs.
+TEST_F(OutboxToKafka, SomeTopicsGoToKafkaAndTheOthersToTheLog) {
+  POSTROAD_NEEDS_KAFKA();
+  Install();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "shop.orders", 3);
+  ServerProcess server({.config = "[[kafka.connection]]\nname = \"main\"\nbrokers = \"" +
+                                  kafka.address() + "\"\n[[outbox.source]]\nname = \"shop\"\nurl = \"" +
+                                  url_ +
+                                  "\"\nbatch_rows = 200\n[[outbox.source.target]]\n"
+                                  "topics = [\"orders\"]\nkafka = { connection = \"main\", to = "
+                                  "\"shop.{topic}\", format = \"raw\", send_timeout = \"2s\" }\n"});
+  ASSERT_TRUE(server.ready());
+  const int step = Scaled(1'000);
+  const auto write = [&](int from, int to) {
+    sql_->Run("SELECT postroad_post(t, i::text, key => 'k' || i % " + std::to_string(kKeys) +
+              ") FROM generate_series(" + std::to_string(from) + ", " + std::to_string(to - 1) +
+              ") AS i, unnest(ARRAY['orders', 'notices']) AS t");
+  };
+  write(0, step);
+  server.KillAndRestart();
+  write(step, 2 * step);
+  kafka.Kill();
+  write(2 * step, 3 * step);
+  kafka.Start();
+  const int count = 3 * step;
+  const auto all = [&](const auto& records) {
+    std::set<int> numbers;
+    for (const KafkaRecord& record : records) numbers.insert(std::stoi(record.value));
+    return static_cast<int>(numbers.size()) == count;
+  };
+  EXPECT_TRUE(AtLeastOnce(NumbersByKey(ReadKafka(kafka.address(), "shop.orders", all)), count,
+                          kKeys));
+  EXPECT_TRUE(ExactlyOnce(NumbersByKey(ReadEvents(server, {"notices"}, count)), count, kKeys));
+  EXPECT_EQ(LogHas(server, "notices"), count);
+  EXPECT_EQ(LogHas(server, "orders"), 0);
+  EXPECT_EQ(sql_->One("SELECT count(*) FROM postroad_outbox_poison"), "0");
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+// A table whose rows are marked: none is before the target that it belongs to has confirmed it.
+// What goes to the log waits behind a Kafka that is away, and is not lost.
+TEST_F(OutboxToKafka, WithoutKafkaNothingIsMarkedAndNothingLost) {
+  POSTROAD_NEEDS_KAFKA();
+  url_ = database_.NewDatabase();
+  sql_ = std::make_unique<PgSession>(url_);
+  sql_->Run(
+      "CREATE TABLE recorded_events (id bigserial PRIMARY KEY, topic varchar(255) NOT NULL, "
+      "delivered boolean NOT NULL DEFAULT false, uuid char(36) NOT NULL DEFAULT gen_random_uuid(), "
+      "stored_timestamp timestamp NOT NULL DEFAULT now(), send_timestamp timestamp, msg_type "
+      "varchar(255), mime_type varchar(255), payload bytea)");
+  ASSERT_EQ(RunProgram({PostroadProgram(), "outbox", "install", "--url", url_, "--layout",
+                        "recorded_events"})
+                .code,
+            0);
+  const auto write = [&](const std::string& topic, const std::string& payload) {
+    sql_->Run("INSERT INTO recorded_events (topic, payload) VALUES ('" + topic + "', '" + payload +
+              "')");
+  };
+  const auto marked = [&] { return sql_->One("SELECT count(*) FROM recorded_events WHERE delivered"); };
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 1);
+  kafka.Kill();
+  sql_->Run("BEGIN");
+  write("orders", "1");
+  write("notices", "2");
+  sql_->Run("COMMIT");
+  ServerProcess server(
+      {.config = "[[outbox.source]]\nname = \"shop\"\nurl = \"" + url_ +
+                 "\"\nlayout = \"recorded_events\"\n[[outbox.source.target]]\ntopics = "
+                 "[\"notices\"]\n[[outbox.source.target]]\ntopics = [\"*\"]\nkafka = { brokers = \"" +
+                 kafka.address() + "\", format = \"raw\", send_timeout = \"500ms\" }\n"});
+  ASSERT_TRUE(server.ready());
+  // Of the batch that is on its way, the log has its part.
+  EXPECT_EQ(ReadEvents(server, {"notices"}, 1).at(0).payload, "2");
+  write("notices", "3");
+  const std::string errors = "postroad_outbox_send_errors_total{source=\"shop\"}";
+  const double before = MetricOf(server, errors);
+  EXPECT_TRUE(Eventually([&] { return MetricOf(server, errors) >= before + 3; }));
+  EXPECT_EQ(LogHas(server, "notices"), 1) << "later batches wait";
+  EXPECT_EQ(marked(), "0");
+  EXPECT_THAT(HttpGet(server.http(), "/outbox").body, ::testing::HasSubstr("Kafka"));
+  kafka.Start();
+  EXPECT_EQ(ReadKafka(kafka.address(), "orders", 1).at(0).value, "1");
+  EXPECT_TRUE(Eventually([&] { return marked() == "3"; }));
+  EXPECT_EQ(ReadEvents(server, {"notices"}, 2).at(1).payload, "3");
   EXPECT_EQ(server.Stop().code, 0);
 }
 

@@ -1,9 +1,10 @@
-// Postroad's table in MariaDB and SQLite: the same suite for both.
+// Postroad's table in MariaDB, MySQL and SQLite: the same suite for all.
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "outbox/sources/sources.h"
 #include "outbox_house.h"
@@ -66,14 +67,17 @@ class Sqlite final : public Kind {
   testing::TempFolder folder_;
 };
 
-MariaDbServer& Server() {
-  static MariaDbServer server;
-  return server;
+MariaDbServer& Server(MariaDbServer::Make make) {
+  static std::map<MariaDbServer::Make, std::unique_ptr<MariaDbServer>> servers;
+  auto& server = servers[make];
+  if (!server) server = std::make_unique<MariaDbServer>(make);
+  return *server;
 }
 
 class MariaDbClient final : public Client {
  public:
-  explicit MariaDbClient(const std::string& database) : session_(Server(), database) {}
+  MariaDbClient(MariaDbServer::Make make, const std::string& database)
+      : session_(Server(make), database) {}
   std::string One(const std::string& sql) override { return session_.One(sql); }
 
  private:
@@ -82,23 +86,37 @@ class MariaDbClient final : public Client {
 
 class MariaDb final : public Kind {
  public:
-  std::string url() override { return Server().UrlOf(database_); }
+  explicit MariaDb(MariaDbServer::Make make) : make_(make) {}
+  std::string url() override { return server().UrlOf(database_); }
   std::unique_ptr<Client> NewClient() override {
-    return std::make_unique<MariaDbClient>(database_);
+    return std::make_unique<MariaDbClient>(make_, database_);
   }
+  MariaDbServer& server() { return Server(make_); }
+  const std::string& database() const { return database_; }
 
  private:
-  const std::string database_ = Server().NewDatabase();
+  const MariaDbServer::Make make_;
+  const std::string database_ = server().NewDatabase();
 };
+
+constexpr auto kMariaDb = MariaDbServer::Make::kMariaDb, kMySql = MariaDbServer::Make::kMySql;
 
 struct Param {
   const char* name;
   std::function<std::unique_ptr<Kind>()> make;
 };
+const Param kSqliteParam = {"Sqlite", [] { return std::make_unique<Sqlite>(); }};
+const Param kMariaDbParam = {"MariaDb", [] { return std::make_unique<MariaDb>(kMariaDb); }};
+const Param kMySqlParam = {"MySql", [] { return std::make_unique<MariaDb>(kMySql); }};
 
 class MarkedOutbox : public ::testing::TestWithParam<Param> {
  protected:
-  MarkedOutbox() {
+  void SetUp() override {
+    if (GetParam().name == kMySqlParam.name && !testing::HasMySql()) {
+      GTEST_SKIP() << "MySQL is not here; ./dev install gets it";
+    }
+    kind = GetParam().make();
+    options = *Complete({.name = "shop", .url = kind->url()});
     const Status installed = Install(options);
     EXPECT_TRUE(installed) << installed.error().ToString();
     EXPECT_TRUE(Install(options)) << "a second time";
@@ -118,8 +136,8 @@ class MarkedOutbox : public ::testing::TestWithParam<Param> {
   }
   bool IsSqlite() { return options.url.starts_with("sqlite"); }
 
-  std::unique_ptr<Kind> kind = GetParam().make();
-  SourceOptions options = *Complete({.name = "shop", .url = kind->url()});
+  std::unique_ptr<Kind> kind;
+  SourceOptions options;
   std::unique_ptr<Client> sql;
   OutboxHouse house;
 };
@@ -271,45 +289,74 @@ TEST_P(MarkedOutbox, WhatIsMissingIsNamed) {
   })) << other.state().error;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kinds, MarkedOutbox,
-    ::testing::Values(Param{"Sqlite", [] { return std::make_unique<Sqlite>(); }},
-                      Param{"MariaDb", [] { return std::make_unique<MariaDb>(); }}),
-    [](const auto& info) { return info.param.name; });
+const auto kNameOf = [](const ::testing::TestParamInfo<Param>& info) { return info.param.name; };
+INSTANTIATE_TEST_SUITE_P(Kinds, MarkedOutbox,
+                         ::testing::Values(kSqliteParam, kMariaDbParam, kMySqlParam), kNameOf);
+INSTANTIATE_TEST_SUITE_P(Kinds, ManyWriters, ::testing::Values(kMariaDbParam, kMySqlParam),
+                         kNameOf);
 
-INSTANTIATE_TEST_SUITE_P(Kinds, ManyWriters,
-                         ::testing::Values(Param{"MariaDb",
-                                                 [] { return std::make_unique<MariaDb>(); }}),
-                         [](const auto& info) { return info.param.name; });
+// Of those that are servers.
+class ServerOutbox : public MarkedOutbox {
+ protected:
+  MariaDb& database() { return static_cast<MariaDb&>(*kind); }
+};
 
-TEST(MariaDbOutbox, KilledAndStartedAgainAndARightThatLacks) {
-  MariaDb kind;
-  SourceOptions options = *Complete({.name = "shop", .url = kind.url()});
-  ASSERT_TRUE(Install(options));
-  OutboxHouse house;
-  Relay& relay = house.StartRelay(options, NewSource);
-  const std::string post = "INSERT INTO postroad_outbox (topic, payload) VALUES ('t', 'x')";
-  kind.NewClient()->One(post);
-  ASSERT_TRUE(Eventually([&] { return house.Stored("t").size() == 1; }));
-  Server().Kill();
+TEST_P(ServerOutbox, KilledAndStartedAgain) {
+  Relay& relay = Start();
+  Post(*sql, 1);
+  ASSERT_TRUE(Arrives("t", 1));
+  database().server().Kill();
   ASSERT_TRUE(Eventually([&] { return relay.state().phase == RelayState::Phase::kConnecting; }));
-  Server().Start();
-  const auto sql = kind.NewClient();
-  sql->One(post);
-  EXPECT_TRUE(Eventually([&] { return house.Stored("t").size() == 2; }));
-  relay.Stop();
+  database().server().Start();
+  sql = kind->NewClient();
+  Post(*sql, 2);
+  EXPECT_TRUE(Arrives("t", 2));
+}
 
-  const std::string database = options.url.substr(0, options.url.find('?'))
-                                   .substr(options.url.rfind('/', options.url.find('?')) + 1);
+TEST_P(ServerOutbox, ARightThatLacksIsNamed) {
+  const std::string& name = database().database();
   sql->One("CREATE USER relay@localhost");
-  sql->One("GRANT SELECT, UPDATE ON " + database + ".postroad_outbox TO relay@localhost");
-  sql->One("GRANT ALL ON " + database + ".postroad_outbox_poison TO relay@localhost");
-  options.url = Server().UrlOf(database, "relay");
-  Relay& poor = house.StartRelay(options, NewSource);
+  sql->One("GRANT SELECT, UPDATE ON " + name + ".postroad_outbox TO relay@localhost");
+  sql->One("GRANT ALL ON " + name + ".postroad_outbox_poison TO relay@localhost");
+  options.url = database().server().UrlOf(name, "relay");
+  Relay& poor = Start();
   EXPECT_TRUE(Eventually([&] {
     return poor.state().error.find("GRANT DELETE ON postroad_outbox") != std::string::npos;
   })) << poor.state().error;
 }
+
+// The index beside a table that is there, and ids that are text.
+TEST_P(ServerOutbox, ATableOfTheUsersOwn) {
+  sql->One(
+      "CREATE TABLE messages (no CHAR(36) PRIMARY KEY, seq BIGINT NOT NULL, channel VARCHAR(200), "
+      "body TEXT, sent BOOLEAN NOT NULL DEFAULT FALSE)");
+  options = *Complete({.name = "own",
+                       .url = kind->url(),
+                       .layout = Layout::kColumns,
+                       .table = "messages",
+                       .columns = {.id = "no",
+                                   .order = "seq",
+                                   .topic = "channel",
+                                   .payload = "body",
+                                   .delivered = "sent"}});
+  const Status installed = Install(options);
+  ASSERT_TRUE(installed) << installed.error().ToString();
+  EXPECT_TRUE(Install(options)) << "a second time";
+  EXPECT_EQ(sql->One("SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
+                     "DATABASE() AND table_name = 'messages' AND index_name = 'undelivered'"),
+            "2");
+  Start();
+  sql->One("INSERT INTO messages (no, seq, channel, body) VALUES ('b', 1, 't', '1')");
+  sql->One("INSERT INTO messages (no, seq, channel, body) VALUES ('x', 2, '_bad', '2')");
+  sql->One("INSERT INTO messages (no, seq, channel, body) VALUES ('a', 3, 't', '3')");
+  ASSERT_TRUE(Arrives("t", 2));
+  EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"1", "3"}));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM messages_poison", "1"));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM messages WHERE NOT sent", "1"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ServerOutbox, ::testing::Values(kMariaDbParam, kMySqlParam),
+                         kNameOf);
 
 }  // namespace
 }  // namespace postroad::outbox

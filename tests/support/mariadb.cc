@@ -21,9 +21,34 @@ MYSQL* Open(const std::string& socket, const std::string& database) {
   return nullptr;
 }
 
+// The folder that scripts/mysql.sh fills; "" if there is none.
+const std::string& MySqlFolder() {
+  static const std::string folder = [] {
+    const Ended ended =
+        RunProgram({"/usr/bin/env", "bash", POSTROAD_MYSQL_SCRIPT, "printenv", "POSTROAD_MYSQL"});
+    return ended.code == 0 ? ended.output.substr(0, ended.output.find('\n')) : std::string();
+  }();
+  return folder;
+}
+
 }  // namespace
 
-MariaDbServer::MariaDbServer() : socket_(folder_ / "socket") {
+bool HasMySql() { return !MySqlFolder().empty(); }
+
+MariaDbServer::MariaDbServer(Make make, std::vector<std::string> flags)
+    : make_(make), flags_(std::move(flags)), socket_(folder_ / "socket") {
+  Initialize();
+  Start();
+}
+
+void MariaDbServer::Initialize() {
+  if (make_ == Make::kMySql) {
+    const Ended made =
+        RunProgram(AsServer({MySqlFolder() + "/bin/mysqld", "--no-defaults", "--initialize-insecure",
+                             "--basedir=" + MySqlFolder(), "--datadir=" + (folder_ / "data")}));
+    EXPECT_EQ(made.code, 0) << made.output;
+    return;
+  }
   if (geteuid() == 0) {
     const passwd* user = getpwnam(kServerUser);
     if (user == nullptr || chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) != 0) {
@@ -35,7 +60,6 @@ MariaDbServer::MariaDbServer() : socket_(folder_ / "socket") {
       RunProgram(AsServer({"mariadb-install-db", "--no-defaults", "--datadir=" + (folder_ / "data"),
                            "--auth-root-authentication-method=normal", "--skip-test-db"}));
   EXPECT_EQ(made.code, 0) << made.output;
-  Start();
 }
 
 MariaDbServer::~MariaDbServer() {
@@ -46,6 +70,10 @@ MariaDbServer::~MariaDbServer() {
 
 std::vector<std::string> MariaDbServer::AsServer(std::vector<std::string> command) const {
   if (geteuid() != 0) return command;
+  if (make_ == Make::kMySql) {
+    command.emplace_back("--user=root");
+    return command;
+  }
   std::vector<std::string> whole = {"setpriv", std::string("--reuid=") + kServerUser,
                                     std::string("--regid=") + kServerUser, "--clear-groups"};
   whole.insert(whole.end(), command.begin(), command.end());
@@ -53,10 +81,15 @@ std::vector<std::string> MariaDbServer::AsServer(std::vector<std::string> comman
 }
 
 void MariaDbServer::Start() {
-  process_ = std::make_unique<Process>(
-      AsServer({"/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + (folder_ / "data"),
-                "--socket=" + socket_, "--skip-networking", "--pid-file=" + (folder_ / "pid"),
-                "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"}));
+  const bool mysql = make_ == Make::kMySql;
+  std::vector<std::string> command = {
+      mysql ? MySqlFolder() + "/bin/mysqld" : "/usr/sbin/mariadbd", "--no-defaults",
+      "--datadir=" + (folder_ / "data"), "--socket=" + socket_, "--pid-file=" + (folder_ / "pid"),
+      "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"};
+  if (mysql) command.insert(command.end(), {"--basedir=" + MySqlFolder(), "--mysqlx=OFF"});
+  if (flags_.empty()) command.emplace_back("--skip-networking");
+  command.insert(command.end(), flags_.begin(), flags_.end());
+  process_ = std::make_unique<Process>(AsServer(std::move(command)));
   EXPECT_TRUE(Eventually([&] {
     MYSQL* db = Open(socket_, "");
     if (db != nullptr) mysql_close(db);
@@ -77,7 +110,7 @@ std::string MariaDbServer::NewDatabase() {
 }
 
 std::string MariaDbServer::UrlOf(const std::string& database, const std::string& user) const {
-  return "mariadb://" + user + "@localhost/" + database + "?socket=" + socket_;
+  return (make_ == Make::kMySql ? "mysql://" : "mariadb://") + user + "@localhost/" + database + "?socket=" + socket_;
 }
 
 MariaDbSession::MariaDbSession(const MariaDbServer& server, const std::string& database)

@@ -1,4 +1,4 @@
-// A real MariaDB of the test's own, and sessions with it.
+// A real MariaDB or MySQL of the test's own, and sessions with it.
 #ifndef POSTROAD_TESTS_SUPPORT_MARIADB_H_
 #define POSTROAD_TESTS_SUPPORT_MARIADB_H_
 
@@ -10,11 +10,17 @@
 
 namespace postroad::testing {
 
-// A server in a temporary folder, reached by a Unix socket; under root it runs as the user that its
-// package has made.
+// Whether there is a MySQL on this machine (scripts/mysql.sh); if not, tests of it are skipped.
+bool HasMySql();
+
+// A server in a temporary folder, reached by a Unix socket; under root MariaDB runs as the user that
+// its package has made.
 class MariaDbServer {
  public:
-  MariaDbServer();  // ready when constructed
+  enum class Make { kMariaDb, kMySql };
+
+  // Ready when constructed. `flags` are further ones of the server.
+  explicit MariaDbServer(Make make = Make::kMariaDb, std::vector<std::string> flags = {});
   ~MariaDbServer();
 
   const std::string& socket() const { return socket_; }
@@ -26,8 +32,11 @@ class MariaDbServer {
   void Start();  // again after Kill, on the same data
 
  private:
+  void Initialize();
   std::vector<std::string> AsServer(std::vector<std::string> command) const;
 
+  const Make make_;
+  const std::vector<std::string> flags_;
   TempFolder folder_;
   std::string socket_;
   std::unique_ptr<Process> process_;

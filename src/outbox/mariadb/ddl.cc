@@ -1,4 +1,4 @@
-// The SQL that makes Postroad's outbox in MariaDB.
+// The SQL that makes Postroad's outbox, valid in MariaDB and in MySQL 8.
 #include <string_view>
 
 #include "outbox/flag_source.h"
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 )";
 
+// Ids are compared with text of whatever collation the session has: a binary one goes with all.
 constexpr std::string_view kPoison = R"(
 -- Rows that can be no events, with the reason.
 CREATE TABLE IF NOT EXISTS {poison} (
@@ -39,7 +40,19 @@ CREATE TABLE IF NOT EXISTS {poison} (
   tries    BIGINT NOT NULL DEFAULT 1,
   retry    BOOLEAN NOT NULL DEFAULT FALSE,
   PRIMARY KEY (reader, id)
-) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+)";
+
+// MySQL has no CREATE INDEX IF NOT EXISTS.
+constexpr std::string_view kIndex = R"(
+-- So that finding what is not delivered does not read the whole table; made if it is not there.
+SET @postroad_index = IF(
+  EXISTS (SELECT 1 FROM information_schema.statistics
+          WHERE table_schema = {schema} AND table_name = '{name}' AND index_name = 'undelivered'),
+  'DO 0', 'CREATE INDEX undelivered ON {table} ({delivered}, {id})');
+PREPARE postroad_index FROM @postroad_index;
+EXECUTE postroad_index;
+DEALLOCATE PREPARE postroad_index;
 )";
 
 void Replace(std::string& text, std::string_view name, const std::string& value) {
@@ -54,6 +67,18 @@ std::string Quoted(const std::string& name) {
   return quoted + "`";
 }
 
+std::string IndexDdl(const SourceOptions& options) {
+  const size_t dot = options.table.rfind('.');
+  const bool has_schema = dot != options.table.npos;
+  std::string ddl(kIndex);
+  Replace(ddl, "{schema}", has_schema ? "'" + options.table.substr(0, dot) + "'" : "DATABASE()");
+  Replace(ddl, "{name}", has_schema ? options.table.substr(dot + 1) : options.table);
+  Replace(ddl, "{table}", Quoted(options.table));
+  Replace(ddl, "{delivered}", Quoted(options.columns.delivered));
+  Replace(ddl, "{id}", Quoted(options.columns.id));
+  return ddl;
+}
+
 }  // namespace
 
 std::string MariaDbDdl(const SourceOptions& options) {
@@ -62,11 +87,7 @@ std::string MariaDbDdl(const SourceOptions& options) {
   Replace(ddl, "{table}", Quoted(options.table));
   Replace(ddl, "{poison}", Quoted(PoisonTableOf(options.table)));
   if (options.layout != Layout::kPostroad && !options.columns.delivered.empty()) {
-    ddl +=
-        "\n-- So that finding what is not delivered does not read the whole table.\n"
-        "CREATE INDEX IF NOT EXISTS undelivered ON " +
-        Quoted(options.table) + " (" + Quoted(options.columns.delivered) + ", " +
-        Quoted(options.columns.id) + ");\n";
+    ddl += IndexDdl(options);
   }
   return ddl;
 }

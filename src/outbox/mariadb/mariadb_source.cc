@@ -19,10 +19,16 @@ namespace {
 
 using mariadb::Url;
 
-// Times are UTC; rows are locked one by one; the server frees a dead machine's lock in a minute.
+// Times are UTC; rows are locked one by one. A relay asks every two seconds at least (KeepAlive),
+// so one that the server has not heard of in eight is gone, with its machine maybe, and its lock is
+// free; so it is where the relay does not take an answer.
 constexpr const char* kSettings[] = {
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET time_zone = '+00:00'",
-    "SET SESSION innodb_lock_wait_timeout = 5", "SET SESSION wait_timeout = 60"};
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET time_zone = '+00:00'",
+    "SET SESSION innodb_lock_wait_timeout = 5",
+    "SET SESSION wait_timeout = 8",
+    "SET SESSION net_read_timeout = 8",
+    "SET SESSION net_write_timeout = 8"};
 
 std::string Quoted(std::string_view name) {
   std::string quoted = "`";
@@ -89,7 +95,8 @@ class MariaDbSession final : public SqlSession {
 
   Status Connect() override {
     db_.reset();
-    POSTROAD_ASSIGN(db_, OpenDatabase(options_, 0));
+    // A row that is as it should be already counts as changed.
+    POSTROAD_ASSIGN(db_, OpenDatabase(options_, CLIENT_FOUND_ROWS));
     for (const char* setting : kSettings) POSTROAD_TRY(Change(setting));
     POSTROAD_ASSIGN(const auto columns, ColumnsOf(options_.table));
     POSTROAD_TRY(CheckColumns(options_, columns));
@@ -103,6 +110,11 @@ class MariaDbSession final : public SqlSession {
                     Query("SELECT GET_LOCK(CONCAT('postroad.', LEFT(MD5(DATABASE()), 16), '." +
                           std::to_string(name) + "'), 0)"));
     return !rows.empty() && rows[0][0] == "1";
+  }
+
+  Status KeepAlive() override {
+    if (mysql_ping(db_.get()) != 0) return Fail(ErrorOf(db_.get()));
+    return {};
   }
 
   Result<bool> Wait(Duration at_most) override {
@@ -194,7 +206,7 @@ class MariaDbSession final : public SqlSession {
   Status CheckRights() {
     const std::string& own = options_.table;
     const std::string poison = PoisonTableOf(own);
-    const std::string none = " WHERE 1 = 0";
+    const std::string none = " WHERE 1 = 0", no_row = " FROM DUAL WHERE 1 = 0";
     const std::string id = Quoted(options_.columns.id);
     for (const auto& [right, table, sql] :
          std::initializer_list<std::tuple<std::string, std::string, std::string>>{
@@ -203,7 +215,7 @@ class MariaDbSession final : public SqlSession {
              {"DELETE", own, "DELETE FROM " + Quoted(own) + none},
              {"SELECT", poison, "SELECT 1 FROM " + Quoted(poison) + none},
              {"INSERT", poison,
-              "INSERT INTO " + Quoted(poison) + " (reader, id, reason) SELECT '', '', ''" + none},
+              "INSERT INTO " + Quoted(poison) + " (reader, id, reason) SELECT '', '', ''" + no_row},
              {"UPDATE", poison, "UPDATE " + Quoted(poison) + " SET tries = 1" + none},
              {"DELETE", poison, "DELETE FROM " + Quoted(poison) + none}}) {
       if (const auto tried = Run(sql); !tried) return Fail(Lacks(tried.error(), right, table));

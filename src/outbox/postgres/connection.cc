@@ -112,6 +112,8 @@ Result<std::string> Connection::Prepare(const std::string& sql) {
   return name;
 }
 
+Status Connection::KeepAlive() { return RunScript("SELECT"); }
+
 Status Connection::RunScript(const std::string& sql) {
   if (!PQsendQuery(connection_, sql.c_str())) return Fail(Lost());
   POSTROAD_ASSIGN(const std::shared_ptr<PGresult> result, Finish());

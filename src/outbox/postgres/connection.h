@@ -57,6 +57,8 @@ class Connection {
   // PERMISSION_DENIED, FAILED_PRECONDITION; reason is the SQLSTATE. What has parameters is prepared
   // the first time, so its text is to be one of a few.
   Result<Rows> Run(const std::string& sql, const Parameters& parameters = {}, bool binary = false);
+  // Asks the server for nothing, so that it hears of this session.
+  Status KeepAlive();
   // Several commands without parameters, in one transaction.
   Status RunScript(const std::string& sql);
 

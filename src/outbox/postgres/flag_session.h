@@ -21,6 +21,7 @@ class FlagSession final : public SqlSession {
 
   Status Connect() override;
   Result<bool> Lead() override;
+  Status KeepAlive() override { return connection_->KeepAlive(); }
   Result<bool> Wait(Duration at_most) override { return connection_->WaitForNotice(at_most); }
   const Dialect& dialect() const override;
   std::string Quote(std::string_view name) const override { return Connection::Quote(name); }

@@ -8,13 +8,15 @@ namespace {
 
 // The queries are written for their indexes, whatever the statistics say. Losing the last marks in
 // a crash of the database only means that events are sent again, as duplicates. The server finds a
-// relay's dead machine, and frees its lock, in seconds.
+// relay's dead machine, and frees its lock, in seconds; and one that hangs, for a relay asks every
+// two seconds at least (KeepAlive).
 constexpr const char* kSettings =
     "SET standard_conforming_strings = on; SET enable_seqscan = off; SET jit = off; "
     "SET synchronous_commit = off; SET lock_timeout = '5s'; SET statement_timeout = '2min'; "
     "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; "
     "SET tcp_user_timeout = 6000";
-constexpr int kOldestVersion = 130000;
+constexpr const char* kIdleSetting = "SET idle_session_timeout = '8s'";
+constexpr int kOldestVersion = 130000, kOldestWithIdleTimeout = 140000;
 
 }  // namespace
 
@@ -29,6 +31,9 @@ Result<std::unique_ptr<Connection>> OpenSession(const SourceOptions& options, Wa
     return Fail(ErrorCode::kFailedPrecondition,
                 "PostgreSQL " + std::string(facts.Get(0, 1)) + " is too old: 13 or later", {},
                 "OLD_DATABASE");
+  }
+  if (facts.Number(0, 0) >= kOldestWithIdleTimeout) {
+    POSTROAD_TRY(connection->RunScript(kIdleSetting));
   }
   if (facts.Flag(0, 2)) {
     return Fail(ErrorCode::kUnavailable,

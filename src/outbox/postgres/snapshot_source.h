@@ -29,6 +29,7 @@ class SnapshotSource final : public Source {
 
   Status Connect() override;
   Result<bool> Lead() override;
+  Status KeepAlive() override { return connection_->KeepAlive(); }
   Result<PagePtr> Read() override;
   Status Settle(const PagePtr& page, std::span<const EventResult> results) override;
   Result<bool> Wait(Duration at_most) override;

@@ -106,6 +106,8 @@ class SqliteSession final : public SqlSession {
     return flock(lock_, LOCK_EX | LOCK_NB) == 0;
   }
 
+  Status KeepAlive() override { return {}; }
+
   Result<bool> Wait(Duration at_most) override {
     waker_.Wait(at_most);
     return false;

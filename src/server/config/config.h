@@ -12,6 +12,7 @@
 #include "auth/static_keys.h"
 #include "broker/presence.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/time.h"
 #include "gateway/grpc/grpc_server.h"
 #include "gateway/http/http_server.h"
@@ -50,6 +51,17 @@ struct LogSettings {
   LogFormat format = LogFormat::kText;
 };
 
+// Where events of a source go whose topic matches.
+struct OutboxRoute {
+  TopicSelector topics;
+  std::optional<kafka::TargetOptions> kafka;  // nothing: the log
+};
+// Where those of a source go: as the first route says that matches, else as `rest` does.
+struct OutboxTargets {
+  std::vector<OutboxRoute> routes;
+  std::optional<kafka::TargetOptions> rest;  // nothing: the log
+};
+
 struct Config {
   Config();  // the defaults
 
@@ -66,8 +78,8 @@ struct Config {
   gateway::HttpOptions http;       // the same
   std::vector<auth::ApiKey> keys;  // those in key files have been read
   kafka::BridgeOptions kafka;      // the [[kafka.out]] and [[kafka.in]]
-  std::vector<outbox::SourceOptions> outbox_sources;         // complete
-  std::map<std::string, kafka::TargetOptions> outbox_kafka;  // by source; of others it is the log
+  std::vector<outbox::SourceOptions> outbox_sources;    // complete
+  std::map<std::string, OutboxTargets> outbox_targets;  // by source; of others all is the log's
 };
 
 // The declarations of every setting outside of lists; they fill `config`, which must outlive them.
@@ -82,13 +94,23 @@ Settings DeclareTopicRule(TopicRuleText& rule);
 Settings DeclareRoute(rsocket_gateway::Route& route);
 Settings DeclareOutboxSource(outbox::SourceOptions& source);
 Settings DeclareOutboxKafka(kafka::TargetOptions& target);
+struct OutboxRouteText {
+  std::vector<std::string> topics;
+};
+Settings DeclareOutboxRoute(OutboxRouteText& route);
 struct KeyText {
   std::string name, key, key_file;
   std::vector<std::string> post, read, administer;
 };
 Settings DeclareKey(KeyText& key);
 
+// Brokers and how to reach them, for who names them.
+struct KafkaConnection {
+  std::string name, brokers;
+  kafka::Properties properties;
+};
 // Without their properties, whose names are librdkafka's.
+Settings DeclareKafkaConnection(KafkaConnection& connection);
 Settings DeclareKafkaOut(kafka::OutOptions& out);
 Settings DeclareKafkaIn(kafka::InOptions& in);
 

@@ -91,6 +91,13 @@ Outbox tables in SQL databases that the server relays events from (docs/outbox.m
 What a name of `columns` does not set comes from the layout.
 )";
 
+constexpr const char* kOutboxTargets = R"(
+### [[outbox.source.target]]
+
+Where a source's events go by their topic: as the first of its targets says that matches; to the log if that has no
+`kafka`. What none matches goes where the source itself says.
+)";
+
 constexpr const char* kKeys = R"(
 ## [[keys]]
 
@@ -98,6 +105,13 @@ Who may call, by API key, sent as `authorization: Bearer <key>` or `x-api-key: <
 everybody who can reach the server may do everything. A `*` does not reach topics that begin with
 `_` (dead letters): grant `_dead/*` for them. `openssl rand -hex 24` makes a good key;
 `printf %s "$key" | sha256sum` its hash.
+)";
+
+constexpr const char* kConnections = R"(
+## [[kafka.connection]]
+
+Brokers and properties that several others use, by name: `connection = "<name>"` in a [[kafka.out]] or [[kafka.in]],
+`kafka.connection` in an [[outbox.source]] or one of its targets. Properties set there go before those set here.
 )";
 
 constexpr const char* kKafka = R"(
@@ -157,9 +171,16 @@ std::string ConfigurationDocs() {
   AddTable(out, DeclareOutboxSource(source), true);
   kafka::TargetOptions outbox_kafka;
   AddTable(out, DeclareOutboxKafka(outbox_kafka), true);
+  OutboxRouteText outbox_route;
+  out += kOutboxTargets;
+  AddTable(out, DeclareOutboxRoute(outbox_route));
+  out += "| `kafka.…` | | as above |\n";
   KeyText key;
   out += kKeys;
   AddTable(out, DeclareKey(key));
+  KafkaConnection connection;
+  out += kConnections;
+  AddTable(out, DeclareKafkaConnection(connection));
   kafka::OutOptions kafka_out;
   out += kKafka;
   AddTable(out, DeclareKafkaOut(kafka_out), true);

@@ -15,14 +15,35 @@ std::vector<std::pair<std::string, kafka::Format>> OutFormats() {
           {"raw", Format::kRaw}};
 }
 
+constexpr const char* kConnectionText =
+    "The name of a [[kafka.connection]], whose brokers and properties these are, too; instead of "
+    "`brokers`.";
+
 }  // namespace
+
+Settings DeclareKafkaConnection(KafkaConnection& connection) {
+  Settings settings;
+  settings.Text("name", "What others call it by.", connection.name);
+  settings.Text("brokers", "Kafka brokers to begin with: `host:port`, separated by commas.",
+                connection.brokers);
+  return settings;
+}
+
+Settings DeclareOutboxRoute(OutboxRouteText& route) {
+  Settings settings;
+  settings.List("topics",
+                "The topics, after `topic_prefix`, that go here; `*` stands for any characters.",
+                route.topics);
+  return settings;
+}
 
 Settings DeclareOutboxKafka(kafka::TargetOptions& target) {
   Settings settings;
   settings.Text("kafka.brokers",
-                "With it the source's events go to Kafka, and not to the log: `host:port`, "
-                "separated by commas. `kafka.properties` are those of [[kafka.out]].",
+                "With it, or with `kafka.connection`, events go to Kafka, and not to the log: "
+                "`host:port`, separated by commas. `kafka.properties` are those of [[kafka.out]].",
                 target.brokers);
+  settings.Text("kafka.connection", kConnectionText, target.connection);
   settings.Text("kafka.to", "The Kafka topic, or template, as in [[kafka.out]].", target.to);
   settings.Choice<kafka::Format>("kafka.format", "What a message's value and headers hold.",
                                  target.format, OutFormats());
@@ -38,6 +59,7 @@ Settings DeclareKafkaOut(kafka::OutOptions& out) {
                 out.name);
   settings.Text("brokers", "Kafka brokers to begin with: `host:port`, separated by commas.",
                 out.brokers);
+  settings.Text("connection", kConnectionText, out.connection);
   settings.List("topics", "The topics it sends; `*` stands for any characters.", out.topics);
   settings.Text("to",
                 "The Kafka topic; `{topic}` stands for the event's topic, in which `/` becomes `.` "
@@ -69,6 +91,7 @@ Settings DeclareKafkaIn(kafka::InOptions& in) {
   settings.Text("name", "The connector's name.", in.name);
   settings.Text("brokers", "Kafka brokers to begin with: `host:port`, separated by commas.",
                 in.brokers);
+  settings.Text("connection", kConnectionText, in.connection);
   settings.Text("group", "The consumer group; empty: `postroad-<name>`.", in.group);
   settings.List("topics", "Kafka topics; one that begins with `^` is a regular expression.",
                 in.topics);

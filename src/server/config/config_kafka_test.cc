@@ -49,6 +49,73 @@ properties = { "linger.ms" = 20, "sasl.mechanism" = "PLAIN", "sasl.password" = "
   }
 }
 
+constexpr const char* kConnection = R"([[kafka.connection]]
+name = "main"
+brokers = "kafka-1:9092"
+properties = { "linger.ms" = 5, "sasl.password" = "hush" }
+)";
+constexpr const char* kSource = R"([[outbox.source]]
+name = "shop"
+url = "postgres:///shop"
+)";
+
+TEST(KafkaSettings, AConnectionLendsItsBrokersAndProperties) {
+  const auto loaded = Load(std::string(kConnection) + R"([[kafka.in]]
+name = "i"
+connection = "main"
+topics = ["orders"]
+properties = { "client.id" = "mine" }
+[[outbox.source]]
+name = "shop"
+url = "postgres:///shop"
+kafka = { connection = "main", to = "rest", properties = { "linger.ms" = 7 } }
+)");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const kafka::InOptions& in = loaded->config.kafka.in.at(0);
+  EXPECT_EQ(in.brokers, "kafka-1:9092");
+  EXPECT_EQ(in.properties.at("client.id"), "mine");
+  EXPECT_EQ(in.properties.at("linger.ms"), "5");
+  const auto& rest = loaded->config.outbox_targets.at("shop").rest;
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->brokers, "kafka-1:9092");
+  EXPECT_EQ(rest->properties.at("linger.ms"), "7");
+  EXPECT_EQ(rest->properties.at("sasl.password"), "hush");
+  for (const EffectiveSetting& setting : loaded->effective) {
+    EXPECT_THAT(setting.value, ::testing::Not(HasSubstr("hush"))) << setting.name;
+  }
+}
+
+TEST(KafkaSettings, ASourcesTargetsKeepTheirOrder) {
+  const auto loaded = Load(std::string(kConnection) + kSource + R"(
+[[outbox.source.target]]
+topics = ["audit/*"]
+[[outbox.source.target]]
+topics = ["payments", "refunds/*"]
+kafka = { connection = "main", to = "shop.{topic}", format = "raw" }
+[[outbox.source]]
+name = "other"
+url = "postgres:///other"
+)");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const OutboxTargets& targets = loaded->config.outbox_targets.at("shop");
+  ASSERT_EQ(targets.routes.size(), 2u);
+  EXPECT_FALSE(targets.rest);
+  EXPECT_TRUE(targets.routes[0].topics.Matches("audit/1"));
+  EXPECT_FALSE(targets.routes[0].kafka);
+  ASSERT_TRUE(targets.routes[1].kafka);
+  EXPECT_TRUE(targets.routes[1].topics.Matches("refunds/1"));
+  EXPECT_EQ(targets.routes[1].kafka->to, "shop.{topic}");
+  EXPECT_EQ(targets.routes[1].kafka->format, kafka::Format::kRaw);
+  EXPECT_TRUE(loaded->config.outbox_targets.at("other").routes.empty());
+  const auto shown = [&](const std::string& name) {
+    for (const auto& one : loaded->effective) {
+      if (one.name == name) return one.value + " " + one.origin;
+    }
+    return std::string("missing");
+  };
+  EXPECT_EQ(shown("outbox.source[0].target[1].kafka.to"), "\"shop.{topic}\" postroad.toml:13:32");
+}
+
 struct RefusedCase {
   std::string text, says;
 };
@@ -92,6 +159,31 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{std::string(kIn) + "properties = { \"enable.auto.commit\" = true }",
                     "EndOfBatchCommit needs the property enable.auto.commit=false"},
         RefusedCase{std::string(kIn) + "to = \"_dead/x\"", "`kafka.in[0].to` must be a topic"},
+        RefusedCase{std::string(kSource) + "[[outbox.source.target]]\ntopics = [\"a b\"]",
+                    "postroad.toml:5:1: `outbox.source[0].target[0].topics[0]`"},
+        RefusedCase{std::string(kSource) + "[[outbox.source.target]]\nkafka.brokers = \"b\"",
+                    "`outbox.source[0].target[0].topics`"},
+        RefusedCase{std::string(kConnection) + kSource +
+                        "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka.connection = \"mian\"",
+                    "postroad.toml:10:7: `outbox.source[0].target[0].kafka.connection` names no "
+                    "[[kafka.connection]]: \"mian\"; did you mean `main`?"},
+        RefusedCase{std::string(kSource) +
+                        "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka.to = \"t\"",
+                    "`outbox.source[0].target[0].kafka.brokers` must name Kafka brokers"},
+        RefusedCase{std::string(kSource) +
+                        "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka = { brokers = \"b\", to = "
+                        "\"a/b\" }",
+                    "postroad.toml:6:26: `outbox.source[0].target[0].kafka.to` must be a Kafka"},
+        RefusedCase{std::string(kSource) + "[[outbox.source.target]]\ntopic = [\"a\"]",
+                    "unknown setting `outbox.source[0].target[0].topic`; did you mean "
+                    "`outbox.source[0].target[0].topics`?"},
+        RefusedCase{std::string(kSource) + "[outbox.source.target]\ntopics = [\"a\"]",
+                    "`outbox.source[0].target` is a list"},
+        RefusedCase{std::string(kConnection) +
+                        "[[kafka.out]]\nname = \"o\"\nbrokers = \"b\"\nconnection = \"main\"\n",
+                    "`kafka.out[0].connection` has brokers of its own"},
+        RefusedCase{std::string(kConnection) + kConnection, "`kafka.connection[1].name` is the"},
+        RefusedCase{"[[kafka.connection]]\nname = \"x\"", "`kafka.connection[0]` has no brokers"},
         RefusedCase{std::string(kIn) + "properties = { \"group.id\" = \"x\" }",
                     "use the setting `group`"}));
 

@@ -76,9 +76,20 @@ class Flattener {
         AddTable(section, index, path + ".", *inner);
       } else if (index < 0 && IsListOfTables(node)) {
         AddList(section + "." + path, *node.as_array());
+      } else if (IsListOfTables(node)) {
+        AddInnerList(section, index, path, *node.as_array());
       } else {
         Add(section, index, key, path, node);
       }
+    }
+  }
+
+  // A list in one of a list's tables: its entries are keys as "target[0].topics".
+  void AddInnerList(const std::string& section, int index, const std::string& path,
+                    const toml::array& list) {
+    int inner = 0;
+    for (const toml::node& element : list) {
+      AddTable(section, index, path + "[" + std::to_string(inner++) + "].", *element.as_table());
     }
   }
 

@@ -23,7 +23,7 @@ struct Place {
 struct TomlEntry {
   std::string section;  // "store"; "" for a value outside of every section
   int index = -1;       // in a list of tables ([[topics]], [[kafka.out]]): which one
-  std::string key;      // "directory"; of tables inside a section, with dots
+  std::string key;      // "directory"; of tables inside a section, with dots ("target[1].topics")
   RawValue value;
   Place place;
 };

@@ -32,7 +32,7 @@ constexpr const char* kUsualFiles[] = {"postroad.toml", "/etc/postroad/postroad.
 // Which source: one of a settings file, or one by its URL.
 struct SourceArgs {
   std::string config, source, url, table, layout;
-  std::string row;
+  std::string row, reader;
   bool all = false;
   uint64_t limit = 1000;
 
@@ -176,6 +176,52 @@ Status ChangePoison(const SourceArgs& args, bool retry) {
   return {};
 }
 
+json::object ReaderObject(const outbox::Reader& reader) {
+  json::object object = {
+      {"name", reader.name}, {"leads", reader.leads}, {"poison_rows", reader.poison}};
+  if (reader.noted) object["noted"] = FormatTime(*reader.noted);
+  return object;
+}
+
+Status ListReaders(const Context& context, const SourceArgs& args) {
+  Tool tool;
+  POSTROAD_TRY(tool.Open(args));
+  POSTROAD_ASSIGN(const auto readers, tool->ListReaders());
+  if (context.json()) {
+    PrintJson<outbox::Reader>(readers, ReaderObject);
+    return {};
+  }
+  Table table({{"NAME"}, {"WORKS"}, {"LAST NOTED"}, {"SET ASIDE", Table::Align::kRight}});
+  const Timestamp now = std::chrono::system_clock::now();
+  for (const outbox::Reader& reader : readers) {
+    table.Row({Printable(reader.name), reader.leads ? "yes" : "no",
+               reader.noted ? HumanAge(*reader.noted, now) : "", std::to_string(reader.poison)});
+  }
+  PrintTable(table, "nothing is kept of any relay");
+  return {};
+}
+
+// One that the settings still have would begin again with all rows that are there.
+Status CheckRetired(const SourceArgs& args) {
+  if (!args.url.empty()) return {};
+  POSTROAD_ASSIGN(const auto loaded, LoadFile(args.config));
+  for (const SourceOptions& source : loaded.config.outbox_sources) {
+    if (source.name != args.reader) continue;
+    return Fail(ErrorCode::kFailedPrecondition,
+                args.reader + " is a source of the settings: take it out first");
+  }
+  return {};
+}
+
+Status ForgetReader(const SourceArgs& args) {
+  POSTROAD_TRY(CheckRetired(args));
+  Tool tool;
+  POSTROAD_TRY(tool.Open(args));
+  POSTROAD_TRY(tool->ForgetReader(args.reader));
+  Print("forgotten: " + Printable(args.reader) + "\n");
+  return {};
+}
+
 // Blocks the two signals for all threads to come, and waits for one.
 class StopSignal {
  public:
@@ -254,6 +300,24 @@ void AddPoison(CLI::App& outbox, Action& action, const std::shared_ptr<SourceArg
   }
 }
 
+void AddReaders(CLI::App& outbox, Action& action, const std::shared_ptr<SourceArgs>& args) {
+  CLI::App* readers =
+      outbox.add_subcommand("readers", "What is kept of relays of the table, by their names");
+  readers->require_subcommand(1);
+  CLI::App* list = readers->add_subcommand("list", "Show them");
+  args->AddTo(*list);
+  list->callback([args, &action] {
+    action = [args](const Context& context) { return ListReaders(context, *args); };
+  });
+  CLI::App* forget = readers->add_subcommand(
+      "forget", "Forget one that is no more, so that the table is not kept for it");
+  args->AddTo(*forget);
+  forget->add_option("name", args->reader, "its name")->required()->type_name("NAME");
+  forget->callback([args, &action] {
+    action = [args](const Context&) { return ForgetReader(*args); };
+  });
+}
+
 }  // namespace
 
 void AddOutbox(CLI::App& app, Action& action) {
@@ -270,6 +334,7 @@ void AddOutbox(CLI::App& app, Action& action) {
   add("install", "Make the table, or what a table that is there lacks", Install);
   add("check", "Say whether a relay could work", Check);
   AddPoison(*outbox, action, args);
+  AddReaders(*outbox, action, args);
 }
 
 void AddRelay(CLI::App& app, Action& action) {

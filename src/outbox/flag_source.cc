@@ -38,12 +38,12 @@ std::string FlagSource::InList(const Ids& ids) const {
   return list + ")";
 }
 
-std::string FlagSource::Reader() const { return "reader = " + session_->Literal(options_.name); }
+std::string FlagSource::OwnReader() const { return "reader = " + session_->Literal(options_.name); }
 
 std::string FlagSource::Waiting() const {
   const Columns& c = options_.columns;
   std::string where = "NOT EXISTS (SELECT 1 FROM " + Column(PoisonTableOf(options_.table)) +
-                      " p WHERE p." + Reader() + " AND p.id = " + IdText() + " AND NOT p.retry)";
+                      " p WHERE p." + OwnReader() + " AND p.id = " + IdText() + " AND NOT p.retry)";
   if (!c.delivered.empty()) where = "t." + Column(c.delivered) + " = false AND " + where;
   if (!held_.empty()) {
     where += " AND t." + Column(c.id) + " NOT IN " + InList({held_.begin(), held_.end()});
@@ -108,7 +108,7 @@ Status FlagSource::Settle(const PagePtr& page, std::span<const EventResult> resu
   // Rows that had been set aside and went well now.
   POSTROAD_ASSIGN(const auto retried,
                   session_->Query("SELECT id FROM " + Column(PoisonTableOf(options_.table)) +
-                                  " WHERE " + Reader() + " AND retry"));
+                                  " WHERE " + OwnReader() + " AND retry"));
   std::ranges::sort(sent);
   for (const auto& row : retried) {
     if (!std::ranges::binary_search(sent, Value(row, 0))) continue;
@@ -174,7 +174,7 @@ Status FlagSource::SetAside(std::string_view id, std::string_view event_id, std:
   POSTROAD_ASSIGN(const uint64_t known, session_->Change("UPDATE " + table +
                                                          " SET tries = tries + 1, retry = false, "
                                                          "reason = " +
-                                                         why + " WHERE " + Reader() +
+                                                         why + " WHERE " + OwnReader() +
                                                          " AND id = " + session_->Literal(id)));
   if (known > 0) return {};
   POSTROAD_TRY(session_->Change("INSERT INTO " + table +
@@ -216,7 +216,7 @@ Result<Lag> FlagSource::MeasureLag() {
                                   std::to_string(kMaxLagRows) + ") t"));
   POSTROAD_ASSIGN(const auto poison,
                   session_->Query("SELECT COUNT(*) FROM " + Column(PoisonTableOf(options_.table)) +
-                                  " WHERE " + Reader()));
+                                  " WHERE " + OwnReader()));
   const auto micros = std::strtoll(Value(rows[0], 1).c_str(), nullptr, 10);
   return Lag{.rows = Number(rows[0], 0),
              .age = std::max<Duration>(std::chrono::microseconds(micros), Duration{}),
@@ -228,7 +228,7 @@ Result<std::vector<PoisonRow>> FlagSource::ListPoison(size_t limit) {
       const auto rows,
       session_->Query("SELECT id, event_id, topic, reason, " + session_->dialect().age("since") +
                       ", tries, CASE WHEN retry THEN 1 ELSE 0 END FROM " +
-                      Column(PoisonTableOf(options_.table)) + " WHERE " + Reader() +
+                      Column(PoisonTableOf(options_.table)) + " WHERE " + OwnReader() +
                       " ORDER BY since, id LIMIT " + std::to_string(limit)));
   const Timestamp now = std::chrono::system_clock::now();
   std::vector<PoisonRow> list;
@@ -245,7 +245,7 @@ Result<std::vector<PoisonRow>> FlagSource::ListPoison(size_t limit) {
 }
 
 std::string FlagSource::RowFilter(const std::optional<std::string>& id) const {
-  return " WHERE " + Reader() + (id ? " AND id = " + session_->Literal(*id) : "");
+  return " WHERE " + OwnReader() + (id ? " AND id = " + session_->Literal(*id) : "");
 }
 
 Result<uint64_t> FlagSource::RetryPoison(const std::optional<std::string>& id) {
@@ -266,9 +266,34 @@ Result<uint64_t> FlagSource::DropPoison(const std::optional<std::string>& id) {
   return ids.size();
 }
 
+// Of a table whose rows are marked nothing is kept of a relay but what it has set aside.
+Result<std::vector<Reader>> FlagSource::ListReaders() {
+  POSTROAD_ASSIGN(const auto rows,
+                  session_->Query("SELECT reader, COUNT(*) FROM " +
+                                  Column(PoisonTableOf(options_.table)) +
+                                  " GROUP BY reader ORDER BY reader"));
+  std::vector<Reader> readers;
+  for (const auto& row : rows) {
+    const std::string name = Value(row, 0);
+    POSTROAD_ASSIGN(const bool leads, session_->IsLed(name));
+    readers.push_back({.name = name, .leads = leads, .poison = Number(row, 1)});
+  }
+  return readers;
+}
+
+Status FlagSource::ForgetReader(const std::string& name) {
+  POSTROAD_ASSIGN(const bool leads, session_->IsLed(name));
+  if (leads) return Fail(ReaderLeads(name));
+  POSTROAD_ASSIGN(const uint64_t rows,
+                  session_->Change("DELETE FROM " + Column(PoisonTableOf(options_.table)) +
+                                   " WHERE reader = " + session_->Literal(name)));
+  if (rows == 0) return Fail(NoReader(name));
+  return {};
+}
+
 Status FlagSource::Forget(const Ids& ids) {
   POSTROAD_TRY(session_->Change("DELETE FROM " + Column(PoisonTableOf(options_.table)) + " WHERE " +
-                                Reader() + " AND id IN " + InList(ids)));
+                                OwnReader() + " AND id IN " + InList(ids)));
   return {};
 }
 

@@ -35,6 +35,8 @@ class FlagSource final : public Source {
   Result<std::vector<PoisonRow>> ListPoison(size_t limit) override;
   Result<uint64_t> RetryPoison(const std::optional<std::string>& id) override;
   Result<uint64_t> DropPoison(const std::optional<std::string>& id) override;
+  Result<std::vector<Reader>> ListReaders() override;
+  Status ForgetReader(const std::string& name) override;
 
  private:
   using Ids = std::vector<std::string>;
@@ -45,7 +47,7 @@ class FlagSource final : public Source {
   // Of rows to read, or to count.
   std::string Waiting() const;
   std::string Chosen() const;
-  std::string Reader() const;
+  std::string OwnReader() const;
   std::string PageSql() const;
   Status Forget(const Ids& ids);
   std::string RowFilter(const std::optional<std::string>& id) const;

@@ -44,6 +44,14 @@ struct PoisonRow {
   bool retry = false;  // is to be sent again
 };
 
+// What a database keeps of the relays of one name: how far they are, rows set aside.
+struct Reader {
+  std::string name;
+  bool leads = false;  // one of them works now
+  uint64_t poison = 0;
+  std::optional<Timestamp> noted;  // when it last noted how far it is; nothing where rows are marked
+};
+
 // On one thread, the relay's, and its calls may block; they end soon once the relay's waker is
 // stopped. After an error of any call but the first two the connection is taken for lost: Connect
 // begins anew, and rows that were not settled are read again.
@@ -85,7 +93,19 @@ class Source {
   // The row, or all: to be sent again, or forgotten. How many.
   virtual Result<uint64_t> RetryPoison(const std::optional<std::string>& id) = 0;
   virtual Result<uint64_t> DropPoison(const std::optional<std::string>& id) = 0;
+
+  // --- Relays of this table, by their names. On a connected source that does not lead. ---
+  // Those of which anything is kept.
+  virtual Result<std::vector<Reader>> ListReaders() = 0;
+  // Forgets what is kept of one that is no more: rows that only it had not sent are cleaned then.
+  // One of that name that came back would begin with all rows that are there. NOT_FOUND;
+  // FAILED_PRECONDITION while it leads.
+  virtual Status ForgetReader(const std::string& name) = 0;
 };
+
+// What ForgetReader says.
+Error ReaderLeads(const std::string& name);
+Error NoReader(const std::string& name);
 
 }  // namespace postroad::outbox
 

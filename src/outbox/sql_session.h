@@ -37,6 +37,8 @@ class SqlSession {
   // Connects, and checks the table's columns, the side table and the rights on both.
   virtual Status Connect() = 0;
   virtual Result<bool> Lead() = 0;
+  // Whether a relay of that name leads. Of a session that does not.
+  virtual Result<bool> IsLed(const std::string& name) = 0;
   virtual Status KeepAlive() = 0;
   virtual Result<bool> Wait(Duration at_most) = 0;
 

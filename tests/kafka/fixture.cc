@@ -10,12 +10,6 @@
 namespace postroad::testing {
 namespace {
 
-Client ClientOf(const ServerProcess& server) {
-  ClientOptions options;
-  options.addresses = {server.grpc()};
-  return *Client::Create(std::move(options));
-}
-
 // The number at the end of a payload, whatever surrounds it: {"…":"…","payload":"12"} or 12.
 int NumberIn(const std::string& value) {
   const size_t at = value.rfind("\"payload\":\"");
@@ -23,6 +17,12 @@ int NumberIn(const std::string& value) {
 }
 
 }  // namespace
+
+Client ClientOf(const ServerProcess& server) {
+  ClientOptions options;
+  options.addresses = {server.grpc()};
+  return *Client::Create(std::move(options));
+}
 
 Event NumberedEvent(const std::string& topic, int i, int keys) {
   Event event;
@@ -107,6 +107,15 @@ std::vector<Event> ReadEvents(const ServerProcess& server, const std::vector<std
   reader->Stop();
   EXPECT_TRUE(there) << events.size() << " events of " << count;
   return events;
+}
+
+int LogHas(const ServerProcess& server, const std::string& topic) {
+  const std::string shown = RunProgram({PostroadProgram(), "topics", "show", topic, "--server",
+                                        server.grpc(), "-o", "json"})
+                                .output;
+  const std::string field = "\"events\":";
+  const size_t at = shown.find(field);
+  return at == shown.npos ? 0 : std::stoi(shown.substr(at + field.size()));
 }
 
 double MetricOf(const ServerProcess& server, const std::string& line) {

@@ -35,6 +35,9 @@ void PostEvents(const ServerProcess& server, const std::vector<Event>& events);
 // Everything in the topics, once there are `count` events.
 std::vector<Event> ReadEvents(const ServerProcess& server, const std::vector<std::string>& topics,
                               size_t count);
+// How many events the log has of a topic.
+int LogHas(const ServerProcess& server, const std::string& topic);
+Client ClientOf(const ServerProcess& server);
 // The value of a metric's line that begins with `line` ("postroad_x{connector=\"a\"}"); -1: none.
 double MetricOf(const ServerProcess& server, const std::string& line);
 

@@ -1,8 +1,12 @@
 // Kafka to topics: commit modes, backpressure, bad messages, rebalances, and everybody killed once.
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "kafka/fixture.h"
+#include "postroad/subscriber.h"
 
 namespace postroad::testing {
 namespace {
@@ -192,6 +196,80 @@ TEST(KafkaIn, SharesPartitionsAndTakesOverThoseOfWhoLeaves) {
   for (auto& [key, list] : numbers) std::ranges::sort(list);
   EXPECT_TRUE(ExactlyOnce(numbers, sent, kKeys));
   EXPECT_EQ(first.Stop().code, 0);
+}
+
+// Two servers of one group under load, of which one is killed: what it has not committed comes to
+// the other. It may be stored twice, in two logs.
+TEST(KafkaIn, TakesOverFromAMemberThatIsKilledUnderLoad) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 4);
+  const std::string settings = InFrom(
+      kafka.address(), "batch_events = 50\nproperties = { \"session.timeout.ms\" = 6000 }");
+  ServerProcess first({.config = settings}), second({.config = settings});
+  std::atomic<bool> stop = false;
+  int sent = 0;
+  std::thread producer([&] {
+    while (!stop) {
+      ProduceToKafka(kafka.address(), Numbered(sent, sent + 500));
+      sent += 500;
+    }
+  });
+  EXPECT_TRUE(Eventually([&] {
+    return Metric(first, "events_total") > 0 && Metric(second, "events_total") > 0;
+  }));
+  second.process().Signal(SIGKILL);
+  const double before = Metric(first, "events_total");
+  EXPECT_TRUE(Eventually([&] { return Metric(first, "events_total") > before + 1'000; }));
+  stop = true;
+  producer.join();
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", "orders", 4) == sent; }));
+  EXPECT_EQ(first.Stop().code, 0);
+  // Whose logs are read where no connector is in the way.
+  std::set<int> numbers;
+  for (const std::string& data : {first.data(), second.data()}) {
+    ServerProcess reader({.data = data});
+    for (const Event& event : ReadEvents(reader, {"orders"}, LogHas(reader, "orders"))) {
+      numbers.insert(std::stoi(event.payload));
+    }
+  }
+  EXPECT_EQ(numbers.size(), static_cast<size_t>(sent));
+}
+
+// Into a topic that is not kept on disk, and on to the members of a subscription.
+TEST(KafkaIn, GoesStraightToSubscribers) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "straight", 3);
+  ServerProcess server({.config = "[[topics]]\npattern = \"straight\"\ndurability = \"memory\"\n" +
+                                  InFrom(kafka.address(), {}, "straight")});
+  std::mutex mutex;
+  std::vector<Event> events;
+  std::vector<std::unique_ptr<Subscriber>> members;
+  for (int i = 0; i < 2; ++i) {
+    SubscriberOptions options;
+    options.subscription = "straight";
+    options.create.emplace();
+    options.create->topics = {"straight"};
+    options.create->start = SubscriptionStart::kBeginning;
+    options.handler = [&](Delivery& delivery) -> Status {
+      std::lock_guard lock(mutex);
+      events.push_back(delivery.event().ToEvent());
+      return {};
+    };
+    members.push_back(*Subscriber::Start(ClientOf(server), std::move(options)));
+  }
+  const int count = Scaled(3'000);
+  ProduceToKafka(kafka.address(), Numbered(0, count, "straight"));
+  EXPECT_TRUE(Eventually([&] {
+    std::lock_guard lock(mutex);
+    return static_cast<int>(events.size()) >= count;
+  }));
+  for (auto& member : members) member->Stop();
+  auto numbers = NumbersByKey(events);
+  for (auto& [key, list] : numbers) std::ranges::sort(list);
+  EXPECT_TRUE(ExactlyOnce(numbers, count, kKeys));
 }
 
 }  // namespace

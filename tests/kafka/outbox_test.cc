@@ -14,16 +14,6 @@ namespace {
 
 constexpr int kKeys = 5;
 
-// How many events the log has of a topic.
-int LogHas(const ServerProcess& server, const std::string& topic) {
-  const std::string shown = RunProgram({PostroadProgram(), "topics", "show", topic, "--server",
-                                        server.grpc(), "-o", "json"})
-                                .output;
-  const std::string field = "\"events\":";
-  const size_t at = shown.find(field);
-  return at == shown.npos ? 0 : std::stoi(shown.substr(at + field.size()));
-}
-
 class OutboxToKafka : public ::testing::Test {
  protected:
   void Install() {

@@ -265,6 +265,33 @@ TEST_P(MarkedOutbox, PoisonIsSetAsideRetriedAndDropped) {
   EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));
 }
 
+TEST_P(MarkedOutbox, ARelayThatIsNoMoreIsListedAndForgotten) {
+  Relay& relay = Start();
+  Post(*sql, 1, "_bad");
+  ASSERT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox_poison", "1"));
+  SourceOptions other = options;
+  other.name = "other";
+  Waker waker;
+  const auto tool = NewSource(other, waker);
+  ASSERT_TRUE(tool->Connect());
+  auto readers = tool->ListReaders();
+  ASSERT_TRUE(readers) << readers.error().ToString();
+  ASSERT_EQ(readers->size(), 1u);
+  EXPECT_EQ((*readers)[0].name, "shop");
+  EXPECT_TRUE((*readers)[0].leads);
+  EXPECT_EQ((*readers)[0].poison, 1u);
+  const Status refused = tool->ForgetReader("shop");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "READER_LEADS");
+  relay.Stop();
+  house.relays.clear();
+  ASSERT_TRUE(Eventually([&] { return !(*tool->ListReaders())[0].leads; }));
+  EXPECT_TRUE(tool->ForgetReader("shop"));
+  EXPECT_EQ(sql->One("SELECT COUNT(*) FROM postroad_outbox_poison"), "0");
+  EXPECT_TRUE(tool->ListReaders()->empty());
+  EXPECT_EQ(tool->ForgetReader("shop").error().reason, "NO_READER");
+}
+
 TEST_P(MarkedOutbox, RetentionRemovesWhatIsOldAndDelivered) {
   options.retention = std::chrono::hours(1);
   for (int i = 0; i < 10; ++i) Post(*sql, i);
@@ -311,6 +338,19 @@ TEST_P(ServerOutbox, KilledAndStartedAgain) {
   sql = kind->NewClient();
   Post(*sql, 2);
   EXPECT_TRUE(Arrives("t", 2));
+}
+
+// As a replica is, until it is promoted.
+TEST_P(ServerOutbox, AReadOnlyServerIsWaitedFor) {
+  sql->One("SET GLOBAL read_only = 1");
+  Post(*sql, 1);
+  Relay& relay = Start();
+  EXPECT_TRUE(Eventually([&] {
+    return relay.state().error.find("read-only") != std::string::npos;
+  })) << relay.state().error;
+  EXPECT_TRUE(house.Stored("t").empty());
+  sql->One("SET GLOBAL read_only = 0");
+  EXPECT_TRUE(Arrives("t", 1));
 }
 
 TEST_P(ServerOutbox, ARightThatLacksIsNamed) {

@@ -271,7 +271,20 @@ TEST_F(PostgresOutbox, CleaningKeepsWhatIsYoungUnsentOrUnread) {
                "'shop' AND NOT pg_visible_in_snapshot(o.txid, r.seen)") == "0";
   }));
   EXPECT_EQ(sql->One("SELECT count(*) FROM postroad_outbox"), "6001");
-  sql->Run("DELETE FROM postroad_outbox_relay WHERE reader = 'other'");
+  // It is no more: what `postroad outbox readers` does.
+  Waker waker;
+  const auto tool = NewPostgresSource(options, waker);
+  ASSERT_TRUE(tool->Connect());
+  const auto readers = tool->ListReaders();
+  ASSERT_TRUE(readers) << readers.error().ToString();
+  ASSERT_EQ(readers->size(), 2u);
+  EXPECT_EQ((*readers)[0].name, "other");
+  EXPECT_FALSE((*readers)[0].leads);
+  EXPECT_TRUE((*readers)[0].noted);
+  EXPECT_TRUE((*readers)[1].leads);
+  EXPECT_EQ(tool->ForgetReader("shop").error().reason, "READER_LEADS");
+  EXPECT_TRUE(tool->ForgetReader("other"));
+  EXPECT_EQ(tool->ForgetReader("other").error().reason, "NO_READER");
   house.relays.clear();
   Start();
   ASSERT_TRUE(Eventually([&] { return sql->One("SELECT count(*) FROM postroad_outbox") == "1"; }));

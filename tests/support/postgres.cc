@@ -76,8 +76,27 @@ std::string PgSession::Try(const std::string& sql) {
 PostgresServer::PostgresServer(bool durable) : PostgresServer(durable, 0) {}
 PostgresServer::PostgresServer(WithPort) : PostgresServer(false, FreePort()) {}
 
-PostgresServer::PostgresServer(bool durable, int port)
-    : durable_(durable), port_(port), programs_(ProgramsFolder()) {
+PostgresServer::PostgresServer(bool durable, int port) : durable_(durable), port_(port) {
+  FindPrograms();
+  const Ended made =
+      RunProgram(AsServer({programs_ + "/initdb", "-D", folder_ / "data", "-U", kServerUser, "-A",
+                           "trust", "-E", "UTF8", "--no-locale", "--no-sync"}));
+  EXPECT_EQ(made.code, 0) << made.output;
+  Start();
+}
+
+PostgresServer::PostgresServer(const PostgresServer& primary) : durable_(primary.durable_) {
+  FindPrograms();
+  const Ended made = RunProgram(AsServer(
+      {programs_ + "/pg_basebackup", "-h", primary.folder_.path(), "-U", kServerUser, "-D",
+       folder_ / "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"}));
+  EXPECT_EQ(made.code, 0) << made.output;
+  Start();
+}
+
+// And gives the folder to who runs them.
+void PostgresServer::FindPrograms() {
+  programs_ = ProgramsFolder();
   if (programs_.empty()) {
     ADD_FAILURE() << "no PostgreSQL: apt-get install postgresql";
     return;
@@ -89,11 +108,6 @@ PostgresServer::PostgresServer(bool durable, int port)
       return;
     }
   }
-  const Ended made =
-      RunProgram(AsServer({programs_ + "/initdb", "-D", folder_ / "data", "-U", kServerUser, "-A",
-                           "trust", "-E", "UTF8", "--no-locale", "--no-sync"}));
-  EXPECT_EQ(made.code, 0) << made.output;
-  Start();
 }
 
 PostgresServer::~PostgresServer() {
@@ -137,8 +151,25 @@ std::string PostgresServer::NewDatabase() {
   return UrlOf(name);
 }
 
-std::string PostgresServer::UrlOf(const std::string& database) const {
-  return "postgresql:///" + database + "?host=" + folder_.path() + "&user=" + kServerUser +
+void PostgresServer::Promote() {
+  const Ended promoted =
+      RunProgram(AsServer({programs_ + "/pg_ctl", "promote", "-D", folder_ / "data"}));
+  EXPECT_EQ(promoted.code, 0) << promoted.output;
+}
+
+std::string PostgresServer::DatabaseOf(const std::string& url) {
+  const size_t begin = url.rfind('/', url.find('?')) + 1;
+  return url.substr(begin, url.find('?') - begin);
+}
+
+std::string PostgresServer::UrlOf(const std::string& database,
+                                  const std::vector<const PostgresServer*>& servers) const {
+  std::string hosts;
+  for (const PostgresServer* server : servers) {
+    hosts += (hosts.empty() ? "" : ",") + server->folder_.path();
+  }
+  if (hosts.empty()) hosts = folder_.path();
+  return "postgresql:///" + database + "?host=" + hosts + "&user=" + kServerUser +
          (port_ == 0 ? "" : "&port=" + std::to_string(port_));
 }
 

@@ -40,6 +40,8 @@ class PostgresServer {
   // Reached by a port of loopback besides, by clients that know no Unix sockets.
   struct WithPort {};
   explicit PostgresServer(WithPort);
+  // A streaming standby of another, which has to live as long.
+  explicit PostgresServer(const PostgresServer& primary);
   ~PostgresServer();
 
   // A new, empty database's URL.
@@ -50,10 +52,18 @@ class PostgresServer {
   void Kill();
   // Starts it again after Kill, on the same data.
   void Start();
+  // Makes a standby a primary.
+  void Promote();
+
+  // Of the URL that NewDatabase returned.
+  static std::string DatabaseOf(const std::string& url);
+  // The database on one of these servers, which libpq tries in order; on this one if there are none.
+  std::string UrlOf(const std::string& database,
+                    const std::vector<const PostgresServer*>& servers = {}) const;
 
  private:
   PostgresServer(bool durable, int port);
-  std::string UrlOf(const std::string& database) const;
+  void FindPrograms();
   std::vector<std::string> AsServer(std::vector<std::string> command) const;
 
   TempFolder folder_;

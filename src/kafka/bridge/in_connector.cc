@@ -3,20 +3,18 @@
 // read twice, after a crash or a rebalance, has the same id and is stored once.
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
 
-#include "core/utf8.h"
 #include "kafka/bridge/backoff.h"
 #include "kafka/bridge/connector.h"
+#include "kafka/bridge/in_item.h"
+#include "kafka/bridge/in_queue.h"
 #include "kafka/bridge/metrics.h"
 #include "kafka/connection_log.h"
 #include "kafka/consumer.h"
-#include "kafka/format.h"
 #include "kafka/properties.h"
-#include "kafka/topic_names.h"
 #include "outbox/log/log_target.h"
 #include "runtime/log.h"
 
@@ -25,23 +23,12 @@ namespace {
 
 // A batch is as large as the log takes at once.
 constexpr size_t kMaxBatchBytes = 4 << 20;
-// Of a bad message's value, what its dead letter keeps.
-constexpr size_t kMaxDeadBytes = 256 << 10;
 // What Poll takes between two looks at everything else.
 constexpr size_t kPollMessages = 1'000;
 // Reading that has stood still so long is paused, so that the rest of a member's duties goes on.
 constexpr Duration kPauseAfter = std::chrono::seconds(1);
 // What a rebalance, or a stop, waits for the batch under way.
 constexpr Duration kLastWords = std::chrono::seconds(10);
-
-struct Item {
-  Event event;
-  Partition partition;
-  int64_t offset = 0;
-  bool dead = false;  // the event is a dead letter
-  size_t bytes = 0;
-};
-using Items = std::vector<Item>;
 
 class InConnector final : public Connector, private ConsumerOwner {
  public:
@@ -107,9 +94,7 @@ class InConnector final : public Connector, private ConsumerOwner {
     auto ended = Pump();
     FinishBatch();
     GiveUpBatch();
-    waiting_.clear();
-    waiting_bytes_ = 0;
-    skipped_.clear();
+    waiting_.Clear();
     consumer_->Close();
     consumer_.reset();
     paused_ = false;
@@ -155,27 +140,13 @@ class InConnector final : public Connector, private ConsumerOwner {
   }
 
   // --- Reading. ---
-  bool Full() const {
-    switch (options_.backpressure) {
-      case Backpressure::kPause:
-        return sending_ != nullptr && Waits(options_.batch_events);
-      case Backpressure::kBuffer:
-        return Waits(options_.buffer_events);
-      default:
-        return false;  // what comes then is dealt with in OnMessage
-    }
-  }
-  bool Waits(uint64_t events) const {
-    return waiting_.size() >= events || waiting_bytes_ >= options_.buffer_bytes;
-  }
-
   void Read() {
     const MonotonicTime now = context_.clock.Monotonic();
-    if (!Full()) {
+    if (!waiting_.Full(sending_ != nullptr)) {
       if (full_since_) more_ = true;
       full_since_.reset();
       if (std::exchange(paused_, false)) consumer_->Pause(false);
-      if (more_) more_ = consumer_->Poll(Room());
+      if (more_) more_ = consumer_->Poll(waiting_.Room());
       return;
     }
     if (!full_since_) full_since_ = now;
@@ -183,103 +154,12 @@ class InConnector final : public Connector, private ConsumerOwner {
     if (!std::exchange(paused_, true)) consumer_->Pause(true);
     consumer_->Poll(kPollMessages);
   }
-  size_t Room() const {
-    if (options_.backpressure == Backpressure::kBuffer) {
-      return std::min<size_t>(kPollMessages, options_.buffer_events - waiting_.size());
-    }
-    return std::min<size_t>(kPollMessages, options_.batch_events);
-  }
-
   void OnMessage(const MessageView& message) override {
-    if (sending_ != nullptr && Waits(options_.buffer_events) && !MakeRoom(message)) return;
-    Item item = ToItem(message);
-    waiting_bytes_ += item.bytes;
-    waiting_.push_back(std::move(item));
-  }
-
-  // Where a message comes that there is no room for. False: it is dropped.
-  bool MakeRoom(const MessageView& message) {
     const Partition partition{std::string(message.topic), message.partition};
-    switch (options_.backpressure) {
-      case Backpressure::kError:
-        overrun_ = true;
-        return false;
-      case Backpressure::kDrop:
-        metrics_.dropped.Add();
-        skipped_[partition] = message.offset + 1;
-        return false;
-      case Backpressure::kLatest:
-        metrics_.dropped.Add(static_cast<double>(waiting_.size()));
-        for (const Item& item : waiting_) skipped_[item.partition] = item.offset + 1;
-        waiting_.clear();
-        waiting_bytes_ = 0;
-        return true;
-      default:
-        return true;
-    }
-  }
-
-  Item ToItem(const MessageView& message) {
-    Item item{.partition = {std::string(message.topic), message.partition},
-              .offset = message.offset,
-              .bytes = message.value.size() + 256};
-    auto event = ToEvent(message);
-    if (event) {
-      item.event = *std::move(event);
-    } else {
-      item.dead = true;
-      item.event = DeadLetterOf(message, event.error().field + " " + event.error().message);
-    }
-    return item;
-  }
-
-  Result<Event> ToEvent(const MessageView& message) {
-    POSTROAD_ASSIGN(Event event, DecodeMessage(options_.format, message, options_.id_header));
-    POSTROAD_ASSIGN(event.topic, TopicFor(options_.to, message.topic, event.topic));
-    if (event.id.empty()) event.id = IdFromPlace(ClusterId(), message);
-    return event;
-  }
-
-  const std::string& ClusterId() {
-    if (cluster_id_.empty()) cluster_id_ = consumer_->ClusterId();
-    return cluster_id_;
-  }
-
-  // --- Dead letters: events of a topic of their own. ---
-  Event DeadLetterOf(const MessageView& message, const std::string& reason) {
-    Event dead = DeadEvent({std::string(message.topic), message.partition}, message.offset,
-                           message.value, reason);
-    if (message.key && message.key->size() <= kMaxKeyBytes && IsValidUtf8(*message.key)) {
-      dead.key = *message.key;
-    }
-    return dead;
-  }
-
-  Event DeadEvent(const Partition& partition, int64_t offset, std::string_view value,
-                  const std::string& reason) {
-    metrics_.bad.Add();
-    LogWarn("kafka message is no event: dead letter", {{"connector", options_.name},
-                                                       {"topic", partition.topic},
-                                                       {"partition", partition.number},
-                                                       {"offset", offset},
-                                                       {"reason", reason}});
-    const MessageView place{
-        .topic = partition.topic, .partition = partition.number, .offset = offset};
-    Event dead;
-    dead.topic = options_.dead_letter_topic.empty() ? "dead/kafka/" + options_.name
-                                                    : options_.dead_letter_topic;
-    dead.id = IdFromPlace(ClusterId(), place);
-    dead.type = "postroad.kafka.bad_message";
-    dead.content_type = "application/octet-stream";
-    dead.payload = value.substr(0, kMaxDeadBytes);
-    dead.headers = {{"kafka-topic", partition.topic},
-                    {"kafka-partition", std::to_string(partition.number)},
-                    {"kafka-offset", std::to_string(offset)},
-                    {"reason", reason.substr(0, 1000)}};
-    if (value.size() > kMaxDeadBytes) {
-      dead.headers.emplace_back("kafka-value-bytes", std::to_string(value.size()));
-    }
-    return dead;
+    const auto answer = waiting_.Offer(partition, message.offset, sending_ != nullptr);
+    metrics_.dropped.Add(static_cast<double>(answer.dropped));
+    overrun_ |= answer.verdict == InQueue::Verdict::kOverrun;
+    if (answer.verdict == InQueue::Verdict::kTake) waiting_.Push(maker_.Make(message));
   }
 
   // --- Storing. ---
@@ -291,14 +171,7 @@ class InConnector final : public Connector, private ConsumerOwner {
     if (waiting_.empty()) return;
     const size_t most =
         options_.commit_mode == CommitMode::kMessageCommit ? 1 : options_.batch_events;
-    auto items = std::make_shared<Items>();
-    size_t bytes = 0;
-    while (!waiting_.empty() && items->size() < most && bytes < kMaxBatchBytes) {
-      bytes += waiting_.front().bytes;
-      items->push_back(std::move(waiting_.front()));
-      waiting_.pop_front();
-    }
-    waiting_bytes_ -= std::min<uint64_t>(waiting_bytes_, bytes);
+    auto items = std::make_shared<Items>(waiting_.Take(most, kMaxBatchBytes));
     for (const Item& item : *items) committable_[item.partition] = item.offset + 1;
     sending_ = std::move(items);
     Send();
@@ -373,8 +246,7 @@ class InConnector final : public Connector, private ConsumerOwner {
                 {"reason", reason}});
       return;
     }
-    item.event = DeadEvent(item.partition, item.offset, item.event.payload, reason);
-    item.dead = true;
+    maker_.SetAside(item, reason);
     again.push_back(std::move(item));
   }
 
@@ -384,12 +256,9 @@ class InConnector final : public Connector, private ConsumerOwner {
     sending_.reset();
     store_backoff_.Reset();
     backoff_.Reset();
-    if (waiting_.empty()) {
-      for (const auto& [partition, offset] : skipped_) {
-        int64_t& committable = committable_[partition];
-        committable = std::max(committable, offset);
-      }
-      skipped_.clear();
+    for (const auto& [partition, offset] : waiting_.TakeSkipped()) {
+      int64_t& committable = committable_[partition];
+      committable = std::max(committable, offset);
     }
     CommitNow();
     std::lock_guard lock(mutex_);
@@ -440,13 +309,8 @@ class InConnector final : public Connector, private ConsumerOwner {
   void OnRevoked(const std::vector<Partition>& partitions, bool lost) override {
     if (!lost) FinishBatch();
     const std::set<Partition> gone(partitions.begin(), partitions.end());
-    for (const Partition& partition : gone) {
-      committable_.erase(partition);
-      skipped_.erase(partition);
-    }
-    std::erase_if(waiting_, [&](const Item& item) { return gone.contains(item.partition); });
-    waiting_bytes_ = 0;
-    for (const Item& item : waiting_) waiting_bytes_ += item.bytes;
+    for (const Partition& partition : gone) committable_.erase(partition);
+    waiting_.Forget(gone);
   }
 
   const InOptions options_;
@@ -463,14 +327,12 @@ class InConnector final : public Connector, private ConsumerOwner {
 
   // The thread's own.
   std::unique_ptr<Consumer> consumer_;
-  std::string cluster_id_;
-  std::deque<Item> waiting_;
-  uint64_t waiting_bytes_ = 0;
+  ItemMaker maker_{options_, metrics_, [this] { return consumer_->ClusterId(); }};
+  InQueue waiting_{options_};
   std::shared_ptr<Items> sending_;  // the batch under way
   MonotonicTime sent_at_{};
   std::optional<MonotonicTime> retry_at_;  // when it is sent again; nothing while it is sent
   Offsets committable_;                    // once the batch under way is stored
-  Offsets skipped_;                        // dropped: committed once nothing waits
   bool more_ = false;                      // Kafka may have messages for us
   bool paused_ = false;
   bool overrun_ = false;

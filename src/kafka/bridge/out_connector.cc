@@ -5,16 +5,17 @@
 // A session is one producer and one membership. When a producer fails, the session ends: the
 // subscription takes back what is not confirmed, and gives it again in order to the next session.
 #include <condition_variable>
-#include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "core/event.h"
 #include "kafka/bridge/backoff.h"
 #include "kafka/bridge/connector.h"
 #include "kafka/bridge/metrics.h"
+#include "kafka/bridge/out_window.h"
 #include "kafka/connection_log.h"
 #include "kafka/format.h"
 #include "kafka/producer.h"
@@ -66,11 +67,6 @@ class OutConnector final : public Connector, private delivery::MemberSink {
   }
 
  private:
-  struct InFlight {
-    size_t bytes = 0;
-    MonotonicTime sent{};
-  };
-
   // --- The sink: on executor_. ---
   void OnDeliveries(std::vector<Delivery> deliveries) override {
     {
@@ -160,7 +156,7 @@ class OutConnector final : public Connector, private delivery::MemberSink {
       arrived_.clear();
     }
     executor_ = &context_.cores.Next();
-    credit_ = 0;
+    window_.Clear();
     POSTROAD_ASSIGN(member_, context_.broker.Join(caller_, request, *executor_, *this));
     Grant();
     return {};
@@ -174,10 +170,7 @@ class OutConnector final : public Connector, private delivery::MemberSink {
       left.set_value();
     });
     left.get_future().wait();
-    backlog_.clear();
-    backlog_bytes_ = 0;
-    in_flight_.clear();
-    in_flight_bytes_ = 0;
+    window_.Clear();
     metrics_.in_flight.Set(0);
     std::lock_guard lock(mutex_);
     arrived_.clear();
@@ -201,7 +194,7 @@ class OutConnector final : public Connector, private delivery::MemberSink {
       }
       Grant();
       Extend();
-      metrics_.in_flight.Set(static_cast<double>(in_flight_.size()));
+      metrics_.in_flight.Set(static_cast<double>(window_.in_flight()));
       metrics_.connected.Set(log_.connected() ? 1 : 0);
     }
   }
@@ -210,17 +203,12 @@ class OutConnector final : public Connector, private delivery::MemberSink {
   Result<bool> WaitForWork(bool full) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kLook, [&] {
-      return stop_ || closed_ || woken_ || !arrived_.empty() || (!full && !backlog_.empty());
+      return stop_ || closed_ || woken_ || !arrived_.empty() || (!full && window_.has_backlog());
     });
     woken_ = false;
     if (stop_) return false;
     if (closed_) return Fail(*closed_);
-    for (Delivery& delivery : arrived_) {
-      backlog_bytes_ += delivery.record.size();
-      backlog_.push_back(std::move(delivery));
-    }
-    credit_ -= std::min<uint64_t>(credit_, arrived_.size());
-    arrived_.clear();
+    window_.Arrive(std::exchange(arrived_, {}));
     return true;
   }
 
@@ -236,15 +224,9 @@ class OutConnector final : public Connector, private delivery::MemberSink {
   bool SendBacklog() {
     const MonotonicTime now = context_.clock.Monotonic();
     const Timestamp wall = context_.clock.Now();
-    while (!backlog_.empty()) {
-      const Delivery& delivery = backlog_.front();
-      if (!Send(delivery, wall)) return false;
-      const size_t bytes = delivery.record.size();
-      in_flight_.emplace(delivery.id.value(), InFlight{bytes, now});
-      in_flight_bytes_ += bytes;
-      average_bytes_ += (static_cast<double>(bytes) - average_bytes_) / 64;
-      backlog_bytes_ -= bytes;
-      backlog_.pop_front();
+    while (window_.has_backlog()) {
+      if (!Send(window_.next(), wall)) return false;
+      window_.Sent(now);
     }
     return true;
   }
@@ -267,8 +249,8 @@ class OutConnector final : public Connector, private delivery::MemberSink {
     std::vector<Settlement> settlements;
     const MonotonicTime now = context_.clock.Monotonic();
     for (DeliveryReport& report : reports_) {
-      const auto found = in_flight_.find(report.token);
-      if (found == in_flight_.end()) continue;
+      const auto sent = window_.SentAt(report.token);
+      if (!sent) continue;
       const auto known = Judge(report, settlements);
       if (!known) {
         if (status) status = known;
@@ -276,10 +258,9 @@ class OutConnector final : public Connector, private delivery::MemberSink {
       }
       if (report.verdict == Verdict::kConfirmed) {
         metrics_.confirm_seconds.Observe(
-            std::chrono::duration<double>(now - found->second.sent).count());
+            std::chrono::duration<double>(now - *sent).count());
       }
-      in_flight_bytes_ -= found->second.bytes;
-      in_flight_.erase(found);
+      window_.Settled(report.token);
       ++session_events_;
     }
     reports_.clear();
@@ -325,21 +306,9 @@ class OutConnector final : public Connector, private delivery::MemberSink {
     error_.clear();
   }
 
-  // Asks for as many events as there is room for, counted and in bytes.
+  // Asks for as many events as there is room for.
   void Grant() {
-    const uint64_t held = in_flight_.size() + backlog_.size() + credit_;
-    const uint64_t by_count =
-        options_.max_in_flight - std::min<uint64_t>(held, options_.max_in_flight);
-    const double average = std::max(average_bytes_, 64.0);
-    const double bytes = static_cast<double>(in_flight_bytes_ + backlog_bytes_) +
-                         static_cast<double>(credit_) * average;
-    const double room = (static_cast<double>(options_.max_in_flight_bytes) - bytes) / average;
-    uint64_t grant = std::min(by_count, static_cast<uint64_t>(std::max(room, 0.0)));
-    if (grant == 0 && held == 0) grant = 1;
-    // Few large grants cost less than many small ones.
-    if (grant == 0 || (grant < options_.max_in_flight / 16 && held > grant)) return;
-    credit_ += grant;
-    member_->AddCredit(grant);
+    if (const uint64_t more = window_.Grant(); more > 0) member_->AddCredit(more);
   }
 
   void Extend() {
@@ -347,11 +316,9 @@ class OutConnector final : public Connector, private delivery::MemberSink {
     if (now < extend_at_) return;
     extend_at_ = now + kExtendEvery;
     std::vector<Settlement> settlements;
-    const auto extend = [&](delivery::DeliveryId id) {
+    window_.ForEach([&](delivery::DeliveryId id) {
       settlements.push_back({.kind = SettleKind::kExtend, .id = id, .delay = kAckDeadline});
-    };
-    for (const auto& [id, flight] : in_flight_) extend(delivery::DeliveryId(id));
-    for (const Delivery& delivery : backlog_) extend(delivery.id);
+    });
     if (!settlements.empty()) member_->Settle(std::move(settlements));
   }
 
@@ -372,12 +339,7 @@ class OutConnector final : public Connector, private delivery::MemberSink {
   std::unique_ptr<Producer> producer_;
   Executor* executor_ = nullptr;  // of the membership
   std::unique_ptr<delivery::Member> member_;
-  std::deque<Delivery> backlog_;  // not yet taken by librdkafka
-  uint64_t backlog_bytes_ = 0;
-  std::unordered_map<uint64_t, InFlight> in_flight_;  // by delivery id
-  uint64_t in_flight_bytes_ = 0;
-  uint64_t credit_ = 0;  // granted, and not yet come
-  double average_bytes_ = 1024;
+  OutWindow window_{options_};
   std::vector<DeliveryReport> reports_;
   bool one_by_one_ = false;          // the next session's
   bool session_one_by_one_ = false;  // this session's

@@ -98,6 +98,12 @@ class MariaDbSession final : public SqlSession {
     // A row that is as it should be already counts as changed.
     POSTROAD_ASSIGN(db_, OpenDatabase(options_, CLIENT_FOUND_ROWS));
     for (const char* setting : kSettings) POSTROAD_TRY(Change(setting));
+    POSTROAD_ASSIGN(const auto read_only, Query("SELECT @@global.read_only"));
+    if (!read_only.empty() && read_only[0][0] != "0") {
+      return Fail(ErrorCode::kUnavailable,
+                  "this server is read-only, a replica maybe; the relay needs the primary", {},
+                  "STANDBY");
+    }
     POSTROAD_ASSIGN(const auto columns, ColumnsOf(options_.table));
     POSTROAD_TRY(CheckColumns(options_, columns));
     POSTROAD_TRY(ColumnsOf(PoisonTableOf(options_.table)));
@@ -105,11 +111,12 @@ class MariaDbSession final : public SqlSession {
   }
 
   Result<bool> Lead() override {
-    const uint64_t name = EventFingerprint(options_.table, options_.name);
-    POSTROAD_ASSIGN(const auto rows,
-                    Query("SELECT GET_LOCK(CONCAT('postroad.', LEFT(MD5(DATABASE()), 16), '." +
-                          std::to_string(name) + "'), 0)"));
+    POSTROAD_ASSIGN(const auto rows, Query("SELECT GET_LOCK(" + Lock(options_.name) + ", 0)"));
     return !rows.empty() && rows[0][0] == "1";
+  }
+  Result<bool> IsLed(const std::string& name) override {
+    POSTROAD_ASSIGN(const auto rows, Query("SELECT IS_FREE_LOCK(" + Lock(name) + ")"));
+    return !rows.empty() && rows[0][0] == "0";
   }
 
   Status KeepAlive() override {
@@ -179,6 +186,12 @@ class MariaDbSession final : public SqlSession {
   }
 
  private:
+  // Names of locks are few letters, and the server's, not the database's.
+  std::string Lock(const std::string& reader) const {
+    return "CONCAT('postroad.', LEFT(MD5(DATABASE()), 16), '." +
+           std::to_string(EventFingerprint(options_.table, reader)) + "')";
+  }
+
   // The result, null for a command that has none.
   Result<Stored> Run(const std::string& sql) {
     if (mysql_real_query(db_.get(), sql.data(), sql.size()) != 0) return Fail(ErrorOf(db_.get()));

@@ -9,6 +9,7 @@
 
 #include "outbox/options.h"
 #include "outbox/postgres/connection.h"
+#include "outbox/postgres/session.h"
 #include "outbox/postgres/table.h"
 #include "outbox/sql_session.h"
 #include "outbox/waker.h"
@@ -21,6 +22,9 @@ class FlagSession final : public SqlSession {
 
   Status Connect() override;
   Result<bool> Lead() override;
+  Result<bool> IsLed(const std::string& name) override {
+    return postgres::IsLed(*connection_, options_, name);
+  }
   Status KeepAlive() override { return connection_->KeepAlive(); }
   Result<bool> Wait(Duration at_most) override { return connection_->WaitForNotice(at_most); }
   const Dialect& dialect() const override;

@@ -18,6 +18,16 @@ constexpr const char* kSettings =
 constexpr const char* kIdleSetting = "SET idle_session_timeout = '8s'";
 constexpr int kOldestVersion = 130000, kOldestWithIdleTimeout = 140000;
 
+Result<bool> WithLock(Connection& connection, const std::string& function,
+                      const std::string& table, const std::string& name) {
+  POSTROAD_ASSIGN(const Rows rows,
+                  connection.Run("SELECT " + function +
+                                     "(hashtextextended('postroad relay ' || $1 || ' ' || "
+                                     "to_regclass($2)::oid, 0))",
+                                 {name, Connection::Quote(table)}));
+  return rows.Flag(0, 0);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> OpenSession(const SourceOptions& options, Waker& waker) {
@@ -43,13 +53,14 @@ Result<std::unique_ptr<Connection>> OpenSession(const SourceOptions& options, Wa
 }
 
 Result<bool> TryLead(Connection& connection, const SourceOptions& options) {
-  POSTROAD_ASSIGN(
-      const Rows rows,
-      connection.Run(
-          "SELECT pg_try_advisory_lock(hashtextextended('postroad relay ' || $1 || ' ' || "
-          "to_regclass($2)::oid, 0))",
-          {options.name, Connection::Quote(options.table)}));
-  return rows.Flag(0, 0);
+  return WithLock(connection, "pg_try_advisory_lock", options.table, options.name);
+}
+
+// The lock is taken for the time of one statement, if it can be.
+Result<bool> IsLed(Connection& connection, const SourceOptions& options, const std::string& name) {
+  POSTROAD_ASSIGN(const bool free,
+                  WithLock(connection, "pg_try_advisory_xact_lock", options.table, name));
+  return !free;
 }
 
 Status Listen(Connection& connection, const SourceOptions& options) {

@@ -13,6 +13,8 @@ namespace postroad::outbox::postgres {
 Result<std::unique_ptr<Connection>> OpenSession(const SourceOptions& options, Waker& waker);
 // Takes the source's advisory lock, which lives as long as the session; false if another has it.
 Result<bool> TryLead(Connection& connection, const SourceOptions& options);
+// Whether a relay of that name has it. Of a session that has not.
+Result<bool> IsLed(Connection& connection, const SourceOptions& options, const std::string& name);
 // From now on the table's trigger wakes this session.
 Status Listen(Connection& connection, const SourceOptions& options);
 

@@ -1,4 +1,4 @@
-// See snapshot_source.h. Cleaning is in snapshot_clean.cc.
+// See snapshot_source.h. Cleaning is in snapshot_clean.cc, readers by name in snapshot_readers.cc.
 #include "outbox/postgres/snapshot_source.h"
 
 #include <charconv>

@@ -38,6 +38,8 @@ class SnapshotSource final : public Source {
   Result<std::vector<PoisonRow>> ListPoison(size_t limit) override;
   Result<uint64_t> RetryPoison(const std::optional<std::string>& id) override;
   Result<uint64_t> DropPoison(const std::optional<std::string>& id) override;
+  Result<std::vector<Reader>> ListReaders() override;
+  Status ForgetReader(const std::string& name) override;
 
  private:
   // How far rows are sent: all that `seen` saw and, if there is a `next`, what it saw besides up to

@@ -98,9 +98,16 @@ class SqliteSession final : public SqlSession {
     return {};
   }
 
+  Result<bool> IsLed(const std::string& name) override {
+    const int file = open(LockOf(name).c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0) return false;  // there never was one
+    const bool free = flock(file, LOCK_EX | LOCK_NB) == 0;
+    close(file);
+    return !free;
+  }
   // The lock goes with the process.
   Result<bool> Lead() override {
-    const std::string path = path_ + "-" + options_.name + ".relay";
+    const std::string path = LockOf(options_.name);
     if (lock_ < 0) lock_ = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
     if (lock_ < 0) return Fail(ErrorCode::kFailedPrecondition, "cannot make the file " + path);
     return flock(lock_, LOCK_EX | LOCK_NB) == 0;
@@ -169,6 +176,8 @@ class SqliteSession final : public SqlSession {
   }
 
  private:
+  std::string LockOf(const std::string& reader) const { return path_ + "-" + reader + ".relay"; }
+
   template <typename F>
   Status ForEach(const std::string& sql, F&& each) {
     sqlite3_stmt* prepared = nullptr;

@@ -313,9 +313,8 @@ void AddReaders(CLI::App& outbox, Action& action, const std::shared_ptr<SourceAr
       "forget", "Forget one that is no more, so that the table is not kept for it");
   args->AddTo(*forget);
   forget->add_option("name", args->reader, "its name")->required()->type_name("NAME");
-  forget->callback([args, &action] {
-    action = [args](const Context&) { return ForgetReader(*args); };
-  });
+  forget->callback(
+      [args, &action] { action = [args](const Context&) { return ForgetReader(*args); }; });
 }
 
 }  // namespace

@@ -268,10 +268,9 @@ Result<uint64_t> FlagSource::DropPoison(const std::optional<std::string>& id) {
 
 // Of a table whose rows are marked nothing is kept of a relay but what it has set aside.
 Result<std::vector<Reader>> FlagSource::ListReaders() {
-  POSTROAD_ASSIGN(const auto rows,
-                  session_->Query("SELECT reader, COUNT(*) FROM " +
-                                  Column(PoisonTableOf(options_.table)) +
-                                  " GROUP BY reader ORDER BY reader"));
+  POSTROAD_ASSIGN(const auto rows, session_->Query("SELECT reader, COUNT(*) FROM " +
+                                                   Column(PoisonTableOf(options_.table)) +
+                                                   " GROUP BY reader ORDER BY reader"));
   std::vector<Reader> readers;
   for (const auto& row : rows) {
     const std::string name = Value(row, 0);

@@ -27,7 +27,8 @@ class RoutedTarget final : public Target {
       : routes_(std::move(routes)), targets_(std::move(targets)) {
     std::set<std::string_view> names;
     for (const auto& target : targets_) names.insert(target->name());
-    for (const std::string_view name : names) name_ += (name_.empty() ? "" : "+") + std::string(name);
+    for (const std::string_view name : names)
+      name_ += (name_.empty() ? "" : "+") + std::string(name);
   }
 
   std::string_view name() const override { return name_; }

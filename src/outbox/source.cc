@@ -4,7 +4,9 @@
 namespace postroad::outbox {
 
 Error ReaderLeads(const std::string& name) {
-  return {ErrorCode::kFailedPrecondition, "a relay named " + name + " works: stop it first", {},
+  return {ErrorCode::kFailedPrecondition,
+          "a relay named " + name + " works: stop it first",
+          {},
           "READER_LEADS"};
 }
 Error NoReader(const std::string& name) {

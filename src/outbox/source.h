@@ -49,7 +49,8 @@ struct Reader {
   std::string name;
   bool leads = false;  // one of them works now
   uint64_t poison = 0;
-  std::optional<Timestamp> noted;  // when it last noted how far it is; nothing where rows are marked
+  std::optional<Timestamp>
+      noted;  // when it last noted how far it is; nothing where rows are marked
 };
 
 // On one thread, the relay's, and its calls may block; they end soon once the relay's waker is

@@ -204,8 +204,8 @@ TEST(KafkaIn, TakesOverFromAMemberThatIsKilledUnderLoad) {
   POSTROAD_NEEDS_KAFKA();
   KafkaBroker kafka;
   CreateKafkaTopic(kafka.address(), "orders", 4);
-  const std::string settings = InFrom(
-      kafka.address(), "batch_events = 50\nproperties = { \"session.timeout.ms\" = 6000 }");
+  const std::string settings =
+      InFrom(kafka.address(), "batch_events = 50\nproperties = { \"session.timeout.ms\" = 6000 }");
   ServerProcess first({.config = settings}), second({.config = settings});
   std::atomic<bool> stop = false;
   int sent = 0;
@@ -215,9 +215,8 @@ TEST(KafkaIn, TakesOverFromAMemberThatIsKilledUnderLoad) {
       sent += 500;
     }
   });
-  EXPECT_TRUE(Eventually([&] {
-    return Metric(first, "events_total") > 0 && Metric(second, "events_total") > 0;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return Metric(first, "events_total") > 0 && Metric(second, "events_total") > 0; }));
   second.process().Signal(SIGKILL);
   const double before = Metric(first, "events_total");
   EXPECT_TRUE(Eventually([&] { return Metric(first, "events_total") > before + 1'000; }));

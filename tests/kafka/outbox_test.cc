@@ -119,8 +119,8 @@ TEST_F(OutboxToKafka, SomeTopicsGoToKafkaAndTheOthersToTheLog) {
   KafkaBroker kafka;
   CreateKafkaTopic(kafka.address(), "shop.orders", 3);
   ServerProcess server({.config = "[[kafka.connection]]\nname = \"main\"\nbrokers = \"" +
-                                  kafka.address() + "\"\n[[outbox.source]]\nname = \"shop\"\nurl = \"" +
-                                  url_ +
+                                  kafka.address() +
+                                  "\"\n[[outbox.source]]\nname = \"shop\"\nurl = \"" + url_ +
                                   "\"\nbatch_rows = 200\n[[outbox.source.target]]\n"
                                   "topics = [\"orders\"]\nkafka = { connection = \"main\", to = "
                                   "\"shop.{topic}\", format = \"raw\", send_timeout = \"2s\" }\n"});
@@ -143,8 +143,8 @@ TEST_F(OutboxToKafka, SomeTopicsGoToKafkaAndTheOthersToTheLog) {
     for (const KafkaRecord& record : records) numbers.insert(std::stoi(record.value));
     return static_cast<int>(numbers.size()) == count;
   };
-  EXPECT_TRUE(AtLeastOnce(NumbersByKey(ReadKafka(kafka.address(), "shop.orders", all)), count,
-                          kKeys));
+  EXPECT_TRUE(
+      AtLeastOnce(NumbersByKey(ReadKafka(kafka.address(), "shop.orders", all)), count, kKeys));
   EXPECT_TRUE(ExactlyOnce(NumbersByKey(ReadEvents(server, {"notices"}, count)), count, kKeys));
   EXPECT_EQ(LogHas(server, "notices"), count);
   EXPECT_EQ(LogHas(server, "orders"), 0);
@@ -171,7 +171,9 @@ TEST_F(OutboxToKafka, WithoutKafkaNothingIsMarkedAndNothingLost) {
     sql_->Run("INSERT INTO recorded_events (topic, payload) VALUES ('" + topic + "', '" + payload +
               "')");
   };
-  const auto marked = [&] { return sql_->One("SELECT count(*) FROM recorded_events WHERE delivered"); };
+  const auto marked = [&] {
+    return sql_->One("SELECT count(*) FROM recorded_events WHERE delivered");
+  };
   KafkaBroker kafka;
   CreateKafkaTopic(kafka.address(), "orders", 1);
   kafka.Kill();
@@ -180,10 +182,11 @@ TEST_F(OutboxToKafka, WithoutKafkaNothingIsMarkedAndNothingLost) {
   write("notices", "2");
   sql_->Run("COMMIT");
   ServerProcess server(
-      {.config = "[[outbox.source]]\nname = \"shop\"\nurl = \"" + url_ +
-                 "\"\nlayout = \"recorded_events\"\n[[outbox.source.target]]\ntopics = "
-                 "[\"notices\"]\n[[outbox.source.target]]\ntopics = [\"*\"]\nkafka = { brokers = \"" +
-                 kafka.address() + "\", format = \"raw\", send_timeout = \"500ms\" }\n"});
+      {.config =
+           "[[outbox.source]]\nname = \"shop\"\nurl = \"" + url_ +
+           "\"\nlayout = \"recorded_events\"\n[[outbox.source.target]]\ntopics = "
+           "[\"notices\"]\n[[outbox.source.target]]\ntopics = [\"*\"]\nkafka = { brokers = \"" +
+           kafka.address() + "\", format = \"raw\", send_timeout = \"500ms\" }\n"});
   ASSERT_TRUE(server.ready());
   // Of the batch that is on its way, the log has its part.
   EXPECT_EQ(ReadEvents(server, {"notices"}, 1).at(0).payload, "2");

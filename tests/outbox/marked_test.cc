@@ -3,8 +3,10 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "outbox/sources/sources.h"
 #include "outbox_house.h"
@@ -328,16 +330,32 @@ class ServerOutbox : public MarkedOutbox {
   MariaDb& database() { return static_cast<MariaDb&>(*kind); }
 };
 
-TEST_P(ServerOutbox, KilledAndStartedAgain) {
+TEST_P(ServerOutbox, KilledUnderLoadAndStartedAgain) {
+  options.batch_rows = 20;
   Relay& relay = Start();
-  Post(*sql, 1);
-  ASSERT_TRUE(Arrives("t", 1));
-  database().server().Kill();
+  MariaDbServer& server = database().server();
+  std::atomic<int> acknowledged = 0;
+  std::thread writer([&] {
+    MariaDbSession session(server, database().database());
+    while (session.Try("INSERT INTO postroad_outbox (topic, payload) VALUES ('t', '" +
+                       std::to_string(acknowledged) + "')")) {
+      ++acknowledged;
+    }
+  });
+  EXPECT_TRUE(Arrives("t", 100));
+  server.Kill();
+  writer.join();
   ASSERT_TRUE(Eventually([&] { return relay.state().phase == RelayState::Phase::kConnecting; }));
-  database().server().Start();
+  EXPECT_GT(house.Metric("postroad_outbox_source_errors_total{source=\"shop\"}"), 0);
+  server.Start();
   sql = kind->NewClient();
-  Post(*sql, 2);
-  EXPECT_TRUE(Arrives("t", 2));
+  for (int i = 0; i < 50; ++i) Post(*sql, -1);
+  const int count = std::stoi(sql->One("SELECT COUNT(*) FROM postroad_outbox"));
+  EXPECT_GE(count, acknowledged + 50);
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));
+  const auto payloads = house.Payloads("t");
+  ASSERT_EQ(payloads.size(), static_cast<size_t>(count));
+  for (int i = 0; i < acknowledged; ++i) EXPECT_EQ(payloads[i], std::to_string(i));
 }
 
 // As a replica is, until it is promoted.

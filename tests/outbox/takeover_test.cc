@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "support/mariadb.h"
@@ -32,10 +34,8 @@ Database InMariaDb(MariaDbServer::Make make) {
   auto& server = servers[make];
   if (!server) server = std::make_unique<MariaDbServer>(make);
   const std::string name = server->NewDatabase();
-  return {server->UrlOf(name),
-          [sql = std::make_shared<MariaDbSession>(*server, name)](const auto& text) {
-            sql->One(text);
-          }};
+  return {server->UrlOf(name), [sql = std::make_shared<MariaDbSession>(*server, name)](
+                                   const auto& text) { sql->One(text); }};
 }
 
 Database InSqlite() {
@@ -69,8 +69,8 @@ bool Phase(const ServerProcess& server, const std::string& phase) {
 // How many events of topic t the server's log has.
 bool Has(const ServerProcess& server, int count) {
   return Eventually([&] {
-    return RunProgram({PostroadProgram(), "topics", "show", "t", "--server", server.grpc(), "-o",
-                       "json"})
+    return RunProgram(
+               {PostroadProgram(), "topics", "show", "t", "--server", server.grpc(), "-o", "json"})
                .output.find("\"events\":" + std::to_string(count)) != std::string::npos;
   });
 }
@@ -85,8 +85,8 @@ class TakeOver : public ::testing::TestWithParam<Param> {
     const Ended installed =
         RunProgram({PostroadProgram(), "outbox", "install", "--url", database.url});
     ASSERT_EQ(installed.code, 0) << installed.output;
-    const ServerOptions options = {
-        .config = "[[outbox.source]]\nname = \"shop\"\nurl = \"" + database.url + "\"\n"};
+    const ServerOptions options = {.config = "[[outbox.source]]\nname = \"shop\"\nurl = \"" +
+                                             database.url + "\"\n"};
     first = std::make_unique<ServerProcess>(options);
     ASSERT_TRUE(Phase(*first, "leading"));
     second = std::make_unique<ServerProcess>(options);
@@ -115,16 +115,28 @@ TEST_P(TakeOver, FromOneThatIsKilled) {
   ExpectTakenOver();
 }
 
-constexpr auto kNameOf = [](const ::testing::TestParamInfo<Param>& info) { return info.param.name; };
+constexpr auto kNameOf = [](const ::testing::TestParamInfo<Param>& info) {
+  return info.param.name;
+};
 INSTANTIATE_TEST_SUITE_P(Databases, TakeOver,
                          ::testing::Values(kPostgres, kMariaDb, kMySql, kSqlite), kNameOf);
 
 // One that hangs looks to the database as one whose machine is gone: its connection stays, and
 // nothing comes. (A process that hangs keeps SQLite's file locked.)
+bool Hangs(pid_t pid) {
+  const std::string threads = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& thread : std::filesystem::directory_iterator(threads)) {
+    const std::string stat = ReadFile(thread.path() / "stat");
+    if (stat.compare(stat.rfind(')') + 2, 1, "T") != 0) return false;
+  }
+  return true;
+}
+
 class TakeOverOfHung : public TakeOver {};
 
 TEST_P(TakeOverOfHung, FromOneThatHangsAndWakesLater) {
   first->process().Signal(SIGSTOP);
+  ASSERT_TRUE(Eventually([&] { return Hangs(first->process().pid()); }));
   ExpectTakenOver();
   first->process().Signal(SIGCONT);
   EXPECT_TRUE(Phase(*first, "waiting"));
@@ -133,8 +145,8 @@ TEST_P(TakeOverOfHung, FromOneThatHangsAndWakesLater) {
   EXPECT_TRUE(Has(*first, 1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Databases, TakeOverOfHung,
-                         ::testing::Values(kPostgres, kMariaDb, kMySql), kNameOf);
+INSTANTIATE_TEST_SUITE_P(Databases, TakeOverOfHung, ::testing::Values(kPostgres, kMariaDb, kMySql),
+                         kNameOf);
 
 }  // namespace
 }  // namespace postroad::testing

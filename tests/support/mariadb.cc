@@ -43,9 +43,9 @@ MariaDbServer::MariaDbServer(Make make, std::vector<std::string> flags)
 
 void MariaDbServer::Initialize() {
   if (make_ == Make::kMySql) {
-    const Ended made =
-        RunProgram(AsServer({MySqlFolder() + "/bin/mysqld", "--no-defaults", "--initialize-insecure",
-                             "--basedir=" + MySqlFolder(), "--datadir=" + (folder_ / "data")}));
+    const Ended made = RunProgram(
+        AsServer({MySqlFolder() + "/bin/mysqld", "--no-defaults", "--initialize-insecure",
+                  "--basedir=" + MySqlFolder(), "--datadir=" + (folder_ / "data")}));
     EXPECT_EQ(made.code, 0) << made.output;
     return;
   }
@@ -82,10 +82,13 @@ std::vector<std::string> MariaDbServer::AsServer(std::vector<std::string> comman
 
 void MariaDbServer::Start() {
   const bool mysql = make_ == Make::kMySql;
-  std::vector<std::string> command = {
-      mysql ? MySqlFolder() + "/bin/mysqld" : "/usr/sbin/mariadbd", "--no-defaults",
-      "--datadir=" + (folder_ / "data"), "--socket=" + socket_, "--pid-file=" + (folder_ / "pid"),
-      "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"};
+  std::vector<std::string> command = {mysql ? MySqlFolder() + "/bin/mysqld" : "/usr/sbin/mariadbd",
+                                      "--no-defaults",
+                                      "--datadir=" + (folder_ / "data"),
+                                      "--socket=" + socket_,
+                                      "--pid-file=" + (folder_ / "pid"),
+                                      "--innodb-flush-log-at-trx-commit=2",
+                                      "--innodb-buffer-pool-size=64M"};
   if (mysql) command.insert(command.end(), {"--basedir=" + MySqlFolder(), "--mysqlx=OFF"});
   if (flags_.empty()) command.emplace_back("--skip-networking");
   command.insert(command.end(), flags_.begin(), flags_.end());
@@ -110,7 +113,8 @@ std::string MariaDbServer::NewDatabase() {
 }
 
 std::string MariaDbServer::UrlOf(const std::string& database, const std::string& user) const {
-  return (make_ == Make::kMySql ? "mysql://" : "mariadb://") + user + "@localhost/" + database + "?socket=" + socket_;
+  return (make_ == Make::kMySql ? "mysql://" : "mariadb://") + user + "@localhost/" + database +
+         "?socket=" + socket_;
 }
 
 MariaDbSession::MariaDbSession(const MariaDbServer& server, const std::string& database)
@@ -119,6 +123,10 @@ MariaDbSession::MariaDbSession(const MariaDbServer& server, const std::string& d
 }
 
 MariaDbSession::~MariaDbSession() { mysql_close(static_cast<MYSQL*>(db_)); }
+
+bool MariaDbSession::Try(const std::string& sql) {
+  return mysql_real_query(static_cast<MYSQL*>(db_), sql.data(), sql.size()) == 0;
+}
 
 std::string MariaDbSession::One(const std::string& sql) {
   auto* db = static_cast<MYSQL*>(db_);

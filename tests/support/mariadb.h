@@ -13,8 +13,8 @@ namespace postroad::testing {
 // Whether there is a MySQL on this machine (scripts/mysql.sh); if not, tests of it are skipped.
 bool HasMySql();
 
-// A server in a temporary folder, reached by a Unix socket; under root MariaDB runs as the user that
-// its package has made.
+// A server in a temporary folder, reached by a Unix socket; under root MariaDB runs as the user
+// that its package has made.
 class MariaDbServer {
  public:
   enum class Make { kMariaDb, kMySql };
@@ -52,6 +52,8 @@ class MariaDbSession {
 
   // The first column of the first row; "" if there is none.
   std::string One(const std::string& sql);
+  // Whether it went well, which is up to the test.
+  bool Try(const std::string& sql);
 
  private:
   void* db_;

@@ -87,9 +87,9 @@ PostgresServer::PostgresServer(bool durable, int port) : durable_(durable), port
 
 PostgresServer::PostgresServer(const PostgresServer& primary) : durable_(primary.durable_) {
   FindPrograms();
-  const Ended made = RunProgram(AsServer(
-      {programs_ + "/pg_basebackup", "-h", primary.folder_.path(), "-U", kServerUser, "-D",
-       folder_ / "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"}));
+  const Ended made = RunProgram(
+      AsServer({programs_ + "/pg_basebackup", "-h", primary.folder_.path(), "-U", kServerUser, "-D",
+                folder_ / "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"}));
   EXPECT_EQ(made.code, 0) << made.output;
   Start();
 }

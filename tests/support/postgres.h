@@ -57,7 +57,8 @@ class PostgresServer {
 
   // Of the URL that NewDatabase returned.
   static std::string DatabaseOf(const std::string& url);
-  // The database on one of these servers, which libpq tries in order; on this one if there are none.
+  // The database on one of these servers, which libpq tries in order; on this one if there are
+  // none.
   std::string UrlOf(const std::string& database,
                     const std::vector<const PostgresServer*>& servers = {}) const;
 

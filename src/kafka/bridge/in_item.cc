@@ -57,7 +57,7 @@ Event ItemMaker::DeadLetterOf(const MessageView& message, const std::string& rea
 }
 
 Event ItemMaker::DeadEvent(const Partition& partition, int64_t offset, std::string_view value,
-                const std::string& reason) {
+                           const std::string& reason) {
   metrics_.bad.Add();
   LogWarn("kafka message is no event: dead letter", {{"connector", options_.name},
                                                      {"topic", partition.topic},

@@ -1,4 +1,5 @@
-// From Kafka's messages to what is stored of them: an event, or the dead letter of one that is none.
+// From Kafka's messages to what is stored of them: an event, or the dead letter of one that is
+// none.
 #ifndef POSTROAD_KAFKA_BRIDGE_IN_ITEM_H_
 #define POSTROAD_KAFKA_BRIDGE_IN_ITEM_H_
 

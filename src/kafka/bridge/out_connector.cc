@@ -257,8 +257,7 @@ class OutConnector final : public Connector, private delivery::MemberSink {
         continue;
       }
       if (report.verdict == Verdict::kConfirmed) {
-        metrics_.confirm_seconds.Observe(
-            std::chrono::duration<double>(now - *sent).count());
+        metrics_.confirm_seconds.Observe(std::chrono::duration<double>(now - *sent).count());
       }
       window_.Settled(report.token);
       ++session_events_;

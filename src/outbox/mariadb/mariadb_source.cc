@@ -22,13 +22,12 @@ using mariadb::Url;
 // Times are UTC; rows are locked one by one. A relay asks every two seconds at least (KeepAlive),
 // so one that the server has not heard of in eight is gone, with its machine maybe, and its lock is
 // free; so it is where the relay does not take an answer.
-constexpr const char* kSettings[] = {
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET time_zone = '+00:00'",
-    "SET SESSION innodb_lock_wait_timeout = 5",
-    "SET SESSION wait_timeout = 8",
-    "SET SESSION net_read_timeout = 8",
-    "SET SESSION net_write_timeout = 8"};
+constexpr const char* kSettings[] = {"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                                     "SET time_zone = '+00:00'",
+                                     "SET SESSION innodb_lock_wait_timeout = 5",
+                                     "SET SESSION wait_timeout = 8",
+                                     "SET SESSION net_read_timeout = 8",
+                                     "SET SESSION net_write_timeout = 8"};
 
 std::string Quoted(std::string_view name) {
   std::string quoted = "`";

@@ -65,12 +65,18 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& url,
                                                      const std::string& application, Waker& waker) {
   // What the URL itself says comes last and wins.
   // Of several hosts the one is taken that is no standby.
-  const char* names[] = {"connect_timeout",  "keepalives_idle",      "keepalives_interval",
-                         "keepalives_count", "tcp_user_timeout",     "client_encoding",
-                         "application_name", "target_session_attrs", "dbname",
+  const char* names[] = {"connect_timeout",
+                         "keepalives_idle",
+                         "keepalives_interval",
+                         "keepalives_count",
+                         "tcp_user_timeout",
+                         "client_encoding",
+                         "application_name",
+                         "target_session_attrs",
+                         "dbname",
                          nullptr};
-  const char* values[] = {"5",    "5", "2", "3", "15000", "UTF8", application.c_str(),
-                          "read-write", url.c_str(), nullptr};
+  const char* values[] = {
+      "5", "5", "2", "3", "15000", "UTF8", application.c_str(), "read-write", url.c_str(), nullptr};
   PGconn* opened = PQconnectdbParams(names, values, /*expand_dbname=*/1);
   std::unique_ptr<Connection> connection(new Connection(opened, waker));
   if (PQstatus(opened) != CONNECTION_OK) return Fail(connection->Lost());

@@ -18,8 +18,8 @@ constexpr const char* kSettings =
 constexpr const char* kIdleSetting = "SET idle_session_timeout = '8s'";
 constexpr int kOldestVersion = 130000, kOldestWithIdleTimeout = 140000;
 
-Result<bool> WithLock(Connection& connection, const std::string& function,
-                      const std::string& table, const std::string& name) {
+Result<bool> WithLock(Connection& connection, const std::string& function, const std::string& table,
+                      const std::string& name) {
   POSTROAD_ASSIGN(const Rows rows,
                   connection.Run("SELECT " + function +
                                      "(hashtextextended('postroad relay ' || $1 || ' ' || "

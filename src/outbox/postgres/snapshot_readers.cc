@@ -6,12 +6,11 @@
 namespace postroad::outbox::postgres {
 
 Result<std::vector<Reader>> SnapshotSource::ListReaders() {
-  POSTROAD_ASSIGN(
-      const Rows rows,
-      connection_->Run("SELECT reader, count(p.reader), "
-                       "(extract(epoch FROM max(updated_at)) * 1000000)::bigint FROM " +
-                       progress_ + " r FULL JOIN " + poison_.quoted() +
-                       " p USING (reader) GROUP BY reader ORDER BY reader"));
+  POSTROAD_ASSIGN(const Rows rows,
+                  connection_->Run("SELECT reader, count(p.reader), "
+                                   "(extract(epoch FROM max(updated_at)) * 1000000)::bigint FROM " +
+                                   progress_ + " r FULL JOIN " + poison_.quoted() +
+                                   " p USING (reader) GROUP BY reader ORDER BY reader"));
   std::vector<Reader> readers;
   for (int i = 0; i < rows.size(); ++i) {
     Reader reader{.name = std::string(rows.Get(i, 0)),
@@ -26,8 +25,9 @@ Result<std::vector<Reader>> SnapshotSource::ListReaders() {
 Status SnapshotSource::ForgetReader(const std::string& name) {
   POSTROAD_ASSIGN(const bool leads, IsLed(*connection_, options_, name));
   if (leads) return Fail(ReaderLeads(name));
-  POSTROAD_ASSIGN(const Rows poison,
-                  connection_->Run("DELETE FROM " + poison_.quoted() + " WHERE reader = $1", {name}));
+  POSTROAD_ASSIGN(
+      const Rows poison,
+      connection_->Run("DELETE FROM " + poison_.quoted() + " WHERE reader = $1", {name}));
   POSTROAD_ASSIGN(const Rows progress,
                   connection_->Run("DELETE FROM " + progress_ + " WHERE reader = $1", {name}));
   if (poison.affected() + progress.affected() == 0) return Fail(NoReader(name));

@@ -167,13 +167,14 @@ INSTANTIATE_TEST_SUITE_P(
                         "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka.connection = \"mian\"",
                     "postroad.toml:10:7: `outbox.source[0].target[0].kafka.connection` names no "
                     "[[kafka.connection]]: \"mian\"; did you mean `main`?"},
-        RefusedCase{std::string(kSource) +
-                        "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka.to = \"t\"",
-                    "`outbox.source[0].target[0].kafka.brokers` must name Kafka brokers"},
-        RefusedCase{std::string(kSource) +
-                        "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka = { brokers = \"b\", to = "
-                        "\"a/b\" }",
-                    "postroad.toml:6:26: `outbox.source[0].target[0].kafka.to` must be a Kafka"},
+        RefusedCase{
+            std::string(kSource) + "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka.to = \"t\"",
+            "`outbox.source[0].target[0].kafka.brokers` must name Kafka brokers"},
+        RefusedCase{
+            std::string(kSource) +
+                "[[outbox.source.target]]\ntopics = [\"a\"]\nkafka = { brokers = \"b\", to = "
+                "\"a/b\" }",
+            "postroad.toml:6:26: `outbox.source[0].target[0].kafka.to` must be a Kafka"},
         RefusedCase{std::string(kSource) + "[[outbox.source.target]]\ntopic = [\"a\"]",
                     "unknown setting `outbox.source[0].target[0].topic`; did you mean "
                     "`outbox.source[0].target[0].topics`?"},

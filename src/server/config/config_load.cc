@@ -119,7 +119,7 @@ void Loader::ReadVariables() {
 }
 
 bool Loader::Apply(const Settings& settings, const std::string& list, const std::string& name,
-           const RawValue& value, const std::string& origin) {
+                   const RawValue& value, const std::string& origin) {
   const std::string full = list.empty() ? name : list + "." + name;
   const Setting* setting = settings.Find(name);
   if (setting == nullptr) {

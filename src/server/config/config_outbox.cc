@@ -46,8 +46,8 @@ bool Loader::ReadProperty(const std::string& list, const std::string& prefix,
 }
 
 template <typename Options>
-bool Loader::ReadKafka(const std::string& list, const std::string& prefix,
-                       const Settings& settings, const Entries& entries, Options& options) {
+bool Loader::ReadKafka(const std::string& list, const std::string& prefix, const Settings& settings,
+                       const Entries& entries, Options& options) {
   Entries own;
   for (const TomlEntry& entry : entries) {
     if (!entry.key.starts_with(prefix + std::string(kProperties))) {
@@ -72,8 +72,7 @@ bool Loader::UseConnection(const std::string& list, const std::string& prefix,
                            const Entries& entries, Options& options) {
   if (options.connection.empty()) return true;
   const std::string key = prefix + "connection", setting = "`" + list + "." + key + "` ";
-  const auto found =
-      std::ranges::find(connections_, options.connection, &KafkaConnection::name);
+  const auto found = std::ranges::find(connections_, options.connection, &KafkaConnection::name);
   if (found == connections_.end()) {
     std::vector<std::string> known;
     for (const KafkaConnection& connection : connections_) known.push_back(connection.name);
@@ -108,8 +107,7 @@ void Loader::ReadConnection(int index, const Entries& entries) {
   if (connection.brokers.empty()) return Problem(place, "`" + list + "` has no brokers");
   for (const KafkaConnection& other : connections_) {
     if (other.name != connection.name) continue;
-    return Problem(place,
-                   "`" + list + ".name` is the name of another of the [[kafka.connection]]");
+    return Problem(place, "`" + list + ".name` is the name of another of the [[kafka.connection]]");
   }
   connections_.push_back(std::move(connection));
 }
@@ -144,8 +142,9 @@ void Loader::ReadOutboxSource(int index, const Entries& entries) {
   for (const TomlEntry& entry : entries) {
     if (BeginsWith(entry, "target.")) {
       return Problem(entry.place.ToString(),
-                     "`" + list + ".target` is a list: begin each entry with "
-                     "[[outbox.source.target]], not [outbox.source.target]");
+                     "`" + list +
+                         ".target` is a list: begin each entry with "
+                         "[[outbox.source.target]], not [outbox.source.target]");
     }
     if (BeginsWith(entry, kTarget)) {
       TomlEntry& inner = targets[entry.key.substr(0, entry.key.find('.'))].emplace_back(entry);

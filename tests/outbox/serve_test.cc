@@ -122,6 +122,28 @@ TEST_F(ServeOutbox, PoisonIsShownByThePageAndTheCommand) {
   EXPECT_EQ(poison({"drop", "--id", "1"}).code, 4);
 }
 
+TEST_F(ServeOutbox, ASourceThatIsNoMoreIsForgotten) {
+  ASSERT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0);
+  ServerProcess server({.config = config});
+  const auto readers = [&](const std::string& word, std::vector<std::string> more) {
+    more.insert(more.begin(), {"outbox", "readers", word});
+    return Postroad(more);
+  };
+  EXPECT_TRUE(Eventually([&] {
+    return readers("list", {"--url", url, "-o", "json"}).output.find("\"leads\":true") !=
+           std::string::npos;
+  }));
+  EXPECT_THAT(readers("list", {"--url", url}).output, HasSubstr("shop"));
+  EXPECT_THAT(readers("forget", {"shop", "--config", folder / "postroad.toml"}).output,
+              HasSubstr("shop is a source of the settings: take it out first"));
+  EXPECT_THAT(readers("forget", {"shop", "--url", url}).output,
+              HasSubstr("a relay named shop works: stop it first"));
+  EXPECT_EQ(server.Stop().code, 0);
+  EXPECT_THAT(readers("forget", {"shop", "--url", url}).output, HasSubstr("forgotten: shop"));
+  EXPECT_THAT(readers("list", {"--url", url}).output, HasSubstr("nothing is kept of any relay"));
+  EXPECT_EQ(readers("forget", {"shop", "--url", url}).code, 4);
+}
+
 // `postroad relay` beside the database, the server elsewhere.
 TEST_F(ServeOutbox, ARelayOfItsOwnPostsToAServer) {
   ASSERT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "outbox/postgres/postgres_source.h"
@@ -205,6 +206,22 @@ TEST_F(PostgresOutbox, TheTargetBeingAwayLosesNothingAndShows) {
   ASSERT_TRUE(Arrives("t", 10));
   ASSERT_TRUE(CaughtUp());
   EXPECT_TRUE(Eventually([&] { return relay.state().error.empty(); }));
+}
+
+// Or the database would take it for gone, and its lead for free.
+TEST_F(PostgresOutbox, ARelayWhoseTargetTakesItsTimeIsHeardOf) {
+  Start();
+  house.control->Set(&Gate::Control::closed, true);
+  sql->Run(Numbers(1, 1));
+  ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::kept_back) == 1; }));
+  std::set<std::string> asked;
+  EXPECT_TRUE(Eventually([&] {
+    asked.insert(
+        sql->One("SELECT query_start FROM pg_stat_activity WHERE datname = "
+                 "current_database() AND application_name = 'postroad relay shop'"));
+    return asked.size() > 3;
+  }));
+  house.control->Set(&Gate::Control::closed, false);
 }
 
 TEST_F(PostgresOutbox, OfTwoRelaysOneWorksAndTheOtherTakesOver) {

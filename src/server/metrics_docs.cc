@@ -26,6 +26,22 @@ sizes in bytes; what ends in `_total` only rises while the server runs.
 |---|---|---|---|
 )";
 
+// What no server sees. Its text is that of clients/cpp/enqueue/outbox_metrics.cc.
+constexpr const char* kOutro = R"(
+## In services
+
+Writing an event into a transaction happens in the service. There the C++ library measures it, and
+`postroad::outbox::StoreMetricsText()` gives it for the service's own page ([outbox.md](outbox.md)):
+
+| metric | type | labels | what it is |
+|---|---|---|---|
+| `postroad_outbox_store_errors_total` | counter |  | Events that could not be written into the application's transaction. |
+| `postroad_outbox_store_seconds` | histogram |  | Time to write an event into the application's transaction. |
+
+The C++ event bus has these, its relay's `postroad_outbox_…` and its streams' `postroad_event_bus_…` in `MetricsText()`
+([event-bus.md](event-bus.md#metrics)).
+)";
+
 class ScratchFolder {
  public:
   ScratchFolder() {
@@ -71,7 +87,7 @@ Result<std::string> MetricsDocs() {
     docs += "| `" + family.name + "` | " + family.type + " | " + LabelList(family.labels) + " | " +
             family.help + " |\n";
   }
-  return docs;
+  return docs + kOutro;
 }
 
 }  // namespace postroad::server

@@ -121,17 +121,6 @@ TEST_F(BusTest, NothingAfterShutdown) {
               "shut down");
 }
 
-TEST_F(BusTest, KafkasTopicNames) {
-  EventBus bus;
-  ASSERT_TRUE(bus.SetupConsumer(EventBackend::kKafka));
-  const auto consumer = bus.GetConsumer({{"bootstrap.servers", "127.0.0.1:1"},
-                                         {"consumer.streamMode", "MessageCommit"},
-                                         {"enable.auto.commit", "false"}});
-  ASSERT_TRUE(consumer) << consumer.error().ToString();
-  ExpectError((*consumer)->Stream(std::string(250, 't'), "g", collector.Handlers()),
-              ErrorCode::kInvalidArgument, "Kafka topic");
-}
-
 TEST_F(BusTest, ATableThatIsNotThereIsToldByTheMetrics) {
   EventBus bus;
   ASSERT_TRUE(bus.SetupProducer(EventBackend::kLocal, store));

@@ -263,5 +263,17 @@ TEST(ProducerSettingsTest, Refuses) {
   EXPECT_TRUE(ParseProducer(EventBackend::kKafka, {{"producer.relay", "apart"}}));
 }
 
+TEST(StreamNamesTest, AreKafkasToo) {
+  EventBus bus;
+  ASSERT_TRUE(bus.SetupConsumer(EventBackend::kKafka));
+  const auto consumer = bus.GetConsumer(Readme());
+  ASSERT_TRUE(consumer) << consumer.error().ToString();
+  const auto stream = (*consumer)->Stream(
+      std::string(250, 't'), "g", {.on_event = [](const EventOutput&) -> Status { return {}; }});
+  ASSERT_FALSE(stream);
+  EXPECT_EQ(stream.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(stream.error().field, "topic");
+}
+
 }  // namespace
 }  // namespace postroad::event_bus

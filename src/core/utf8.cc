@@ -54,4 +54,27 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string_view Utf8Prefix(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<uint8_t>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
+std::string MendUtf8(std::string_view text) {
+  std::string mended;
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  while (p < end) {
+    const char* const good = p;
+    p = SkipAscii(p, end);
+    size_t bytes = 0;
+    while (p < end && (bytes = CharacterBytes(p, end)) > 0) p = SkipAscii(p + bytes, end);
+    mended.append(good, p);
+    if (p == end) break;
+    mended += "\uFFFD";
+    ++p;
+  }
+  return mended;
+}
+
 }  // namespace postroad

@@ -77,5 +77,21 @@ TEST(Utf8Test, EmptyAndZeroBytesAreText) {
   EXPECT_TRUE(IsValidUtf8(std::string(40, '\0')));
 }
 
+TEST(Utf8Test, APrefixEndsWithACharacter) {
+  EXPECT_EQ(Utf8Prefix("abc", 3), "abc");
+  EXPECT_EQ(Utf8Prefix("abc", 2), "ab");
+  EXPECT_EQ(Utf8Prefix("aé", 2), "a");
+  EXPECT_EQ(Utf8Prefix("aé", 3), "aé");
+  EXPECT_EQ(Utf8Prefix("€€", 5), "€");
+  EXPECT_EQ(Utf8Prefix("😀", 3), "");
+}
+
+TEST(Utf8Test, BadBytesAreReplacedAndTheRestIsKept) {
+  EXPECT_EQ(MendUtf8(""), "");
+  EXPECT_EQ(MendUtf8("aé€😀"), "aé€😀");
+  EXPECT_EQ(MendUtf8("a\xff" "b\xc3"), "a\uFFFDb\uFFFD");
+  EXPECT_EQ(MendUtf8("\xe2\x82é"), "\uFFFD\uFFFDé");
+}
+
 }  // namespace
 }  // namespace postroad

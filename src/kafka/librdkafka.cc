@@ -72,6 +72,8 @@ void SetDefaults(Role role, rd_kafka_conf_t* conf) {
   }
   MustSet(conf, "queue.buffering.max.kbytes", "65536");
   MustSet(conf, "linger.ms", "2");
+  // As Kafka's own clients do, so that a key has one partition whoever produces.
+  MustSet(conf, "partitioner", "murmur2_random");
 }
 
 void SetOwn(Role role, rd_kafka_conf_t* conf) {

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/utf8.h"
+
 namespace postroad::outbox {
 namespace {
 
@@ -167,21 +169,27 @@ Status FlagSource::SetAside(const TablePage& page, std::span<const EventResult> 
   return {};
 }
 
+// Of text that may be what makes the row poison, what every database takes.
+std::string FlagSource::Shown(std::string_view text, size_t bytes) const {
+  std::string mended = MendUtf8(text);
+  std::erase(mended, '\0');
+  return session_->Literal(Utf8Prefix(mended, bytes));
+}
+
 Status FlagSource::SetAside(std::string_view id, std::string_view event_id, std::string_view topic,
                             std::string_view reason) {
   const std::string table = Column(PoisonTableOf(options_.table));
-  const std::string why = session_->Literal(reason.substr(0, 1000));
+  const std::string why = Shown(reason, 1000);
   POSTROAD_ASSIGN(const uint64_t known, session_->Change("UPDATE " + table +
                                                          " SET tries = tries + 1, retry = false, "
                                                          "reason = " +
                                                          why + " WHERE " + OwnReader() +
                                                          " AND id = " + session_->Literal(id)));
   if (known > 0) return {};
-  POSTROAD_TRY(session_->Change("INSERT INTO " + table +
-                                " (reader, id, event_id, topic, reason) VALUES (" +
-                                session_->Literal(options_.name) + ", " + session_->Literal(id) +
-                                ", " + session_->Literal(event_id.substr(0, 255)) + ", " +
-                                session_->Literal(topic.substr(0, 255)) + ", " + why + ")"));
+  POSTROAD_TRY(
+      session_->Change("INSERT INTO " + table + " (reader, id, event_id, topic, reason) VALUES (" +
+                       session_->Literal(options_.name) + ", " + session_->Literal(id) + ", " +
+                       Shown(event_id, 255) + ", " + Shown(topic, 255) + ", " + why + ")"));
   return {};
 }
 

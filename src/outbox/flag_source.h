@@ -42,6 +42,7 @@ class FlagSource final : public Source {
   using Ids = std::vector<std::string>;
 
   std::string Column(const std::string& name) const { return session_->Quote(name); }
+  std::string Shown(std::string_view text, size_t bytes) const;
   std::string IdText() const;
   std::string InList(const Ids& ids) const;
   // Of rows to read, or to count.

@@ -83,6 +83,19 @@ TEST_F(Layouts, RecordedEventsAsTheyAre) {
   EXPECT_TRUE(BecomesOne("SELECT count(*) FROM recorded_events", "6"));
 }
 
+// A name that is too long is cut for the table of poison: not within a character.
+TEST_F(Layouts, PoisonOfAnyTextIsSetAside) {
+  const SourceOptions options = RecordedEvents();
+  std::string name;
+  for (int i = 0; i < 200; ++i) name += "é";
+  Record(0, name);
+  Record(0, "x" + name);
+  Record(1);
+  Start(options);
+  ASSERT_TRUE(Arrives("t", 1));
+  EXPECT_TRUE(BecomesOne("SELECT count(*) FROM recorded_events_poison", "2"));
+}
+
 TEST_F(Layouts, ALateCommitIsNotMissedAndPoisonHoldsNobodyUp) {
   SourceOptions options = RecordedEvents();
   options.batch_rows = 3;

@@ -393,5 +393,34 @@ TEST_F(PostgresOutbox, RowsOfAnotherClusterAreToldNotSent) {
   EXPECT_NE(relay.state().error.find("another PostgreSQL cluster"), std::string::npos);
 }
 
+// Restored into a cluster whose ids of transactions are past those of the dump: numbers do not
+// tell.
+TEST_F(PostgresOutbox, ProgressOfAnotherClusterIsToldNotBelieved) {
+  sql->Run(
+      "INSERT INTO postroad_outbox_relay (reader, seen, cluster) SELECT 'shop', "
+      "pg_current_snapshot(), '1'");
+  sql->Run(Numbers(1, 10));
+  Relay& relay = Start();
+  ASSERT_TRUE(Eventually([&] { return !relay.state().error.empty(); }));
+  EXPECT_NE(relay.state().error.find("another PostgreSQL cluster"), std::string::npos);
+  EXPECT_TRUE(house.Stored("t").empty());
+  sql->Run(
+      "UPDATE postroad_outbox SET txid = pg_current_xact_id(); TRUNCATE postroad_outbox_relay");
+  ASSERT_TRUE(Arrives("t", 10));
+  EXPECT_NE(sql->One("SELECT cluster FROM postroad_outbox_relay"), "");
+}
+
+TEST_F(PostgresOutbox, TwoPhaseCommitWhereNotifyIsOff) {
+  Start();
+  sql->Run("SET postroad.notify = 'off'");
+  sql->Run("BEGIN; " + Numbers(1, 3) + "; PREPARE TRANSACTION 'two'");
+  sql->Run(Numbers(4, 4));
+  ASSERT_TRUE(Arrives("t", 1));
+  EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"4"}));
+  sql->Run("COMMIT PREPARED 'two'");
+  ASSERT_TRUE(Arrives("t", 4));
+  EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"4", "1", "2", "3"}));
+}
+
 }  // namespace
 }  // namespace postroad::outbox

@@ -129,11 +129,12 @@ void PostgresServer::Start() {
   const std::string url = UrlOf("postgres");
   ASSERT_TRUE(Eventually([&] {
     if (!process_ || process_->ExitCode()) {
-      process_ = std::make_unique<Process>(AsServer(
-          {programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
-           port_ == 0 ? "listen_addresses=" : "listen_addresses=127.0.0.1", "-p",
-           std::to_string(port_ == 0 ? kUsualPort : port_), "-c",
-           std::string("fsync=") + (durable_ ? "on" : "off"), "-c", "max_connections=50"}));
+      process_ = std::make_unique<Process>(
+          AsServer({programs_ + "/postgres", "-D", folder_ / "data", "-k", folder_.path(), "-c",
+                    port_ == 0 ? "listen_addresses=" : "listen_addresses=127.0.0.1", "-p",
+                    std::to_string(port_ == 0 ? kUsualPort : port_), "-c",
+                    std::string("fsync=") + (durable_ ? "on" : "off"), "-c", "max_connections=50",
+                    "-c", "max_prepared_transactions=10"}));
     }
     return Answers(url);
   })) << process_->Output();

@@ -42,6 +42,8 @@ class LogTarget final : public Target {
     batch_ = std::move(batch);
     done_ = std::move(done);
     results_.assign(batch_->events.size(), {});
+    refused_.assign(batch_->events.size(), false);
+    tried_ = false;
     next_ = 0;
     SendSegment();
   }
@@ -64,28 +66,40 @@ class LogTarget final : public Target {
     });
   }
 
-  // Nothing if all that is left is poison. An error makes a builder useless, so after one the good
-  // ones before it are built again and go as they are.
+  // Nothing if all that is left is poison. An error makes a builder useless: the post is built anew
+  // without the event that was refused, and without all others that are refused by themselves.
   std::optional<broker::PendingPost> BuildSegment() {
-    broker::PostBuilder builder = broker_.NewPost(caller_);
-    size_t bytes = 0;
-    while (next_ < batch_->events.size() && builder.size() < broker::kMaxPostEvents) {
-      bytes += RecordBytesAtMost(batch_->events[next_]);
-      if (bytes > kMaxSegmentBytes && builder.size() > 0) break;
-      if (const Status added = Add(builder, next_); !added) {
-        Refuse(next_++, added.error());
-        return sent_.empty() ? BuildSegment() : Rebuild();
-      }
-      sent_.push_back(next_++);
+    const size_t first = next_;
+    while (true) {
+      broker::PostBuilder builder = broker_.NewPost(caller_);
+      sent_.clear();
+      next_ = first;
+      const Status filled = Fill(builder);
+      if (filled && sent_.empty()) return std::nullopt;
+      if (filled) return *builder.Finish();
+      Refuse(next_, filled.error());
+      if (!std::exchange(tried_, true)) TryEach(next_ + 1);
     }
-    if (sent_.empty()) return std::nullopt;
-    return *builder.Finish();
   }
 
-  std::optional<broker::PendingPost> Rebuild() {
-    broker::PostBuilder builder = broker_.NewPost(caller_);
-    for (const size_t index : sent_) (void)Add(builder, index);
-    return *builder.Finish();
+  // Adds the events from next_ on that were not refused, as many as go into one post.
+  Status Fill(broker::PostBuilder& builder) {
+    size_t bytes = 0;
+    for (; next_ < batch_->events.size() && builder.size() < broker::kMaxPostEvents; ++next_) {
+      if (refused_[next_]) continue;
+      bytes += RecordBytesAtMost(batch_->events[next_]);
+      if (bytes > kMaxSegmentBytes && builder.size() > 0) break;
+      POSTROAD_TRY(Add(builder, next_));
+      sent_.push_back(next_);
+    }
+    return {};
+  }
+
+  void TryEach(size_t first) {
+    for (size_t i = first; i < batch_->events.size(); ++i) {
+      broker::PostBuilder alone = broker_.NewPost(caller_);
+      if (const Status added = Add(alone, i); !added) Refuse(i, added.error());
+    }
   }
 
   Status Add(broker::PostBuilder& builder, size_t index) {
@@ -94,6 +108,7 @@ class LogTarget final : public Target {
   }
 
   void Refuse(size_t index, const Error& error) {
+    refused_[index] = true;
     results_[index] = {IsPoison(error) ? Outcome::kPoison : Outcome::kFailed, ReasonOf(error)};
   }
 
@@ -101,7 +116,7 @@ class LogTarget final : public Target {
   void FailRest(const std::string& reason) {
     const size_t first = sent_.empty() ? next_ : sent_.front();
     for (size_t i = first; i < results_.size(); ++i) {
-      if (results_[i].outcome != Outcome::kPoison) results_[i] = {Outcome::kFailed, reason};
+      if (!refused_[i]) results_[i] = {Outcome::kFailed, reason};
     }
     Finish();
   }
@@ -119,6 +134,8 @@ class LogTarget final : public Target {
   BatchPtr batch_;
   SendCompletion done_;
   std::vector<EventResult> results_;
+  std::vector<bool> refused_;
+  bool tried_ = false;        // each event by itself, since one was refused
   size_t next_ = 0;           // the first event not yet in a post
   std::vector<size_t> sent_;  // those in the post under way
   EventView event_;           // room for the one at hand

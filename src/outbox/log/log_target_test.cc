@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 
 #include "tests/support/stack.h"
@@ -76,6 +77,24 @@ TEST_F(LogTargetTest, PoisonIsLeftOutWithItsReasonAndTheRestIsStored) {
   EXPECT_EQ(results[4], EventResult{});
   EXPECT_EQ(StoredIds("a"), (std::vector<std::string>{"2", "5"}));
   EXPECT_EQ(Send(BatchOf({Make("", "6")}))[0].outcome, Outcome::kPoison);
+}
+
+// A whole page of poison, alone and in turn with good events.
+TEST_F(LogTargetTest, PoisonInAnyNumber) {
+  std::vector<Event> bad, mixed;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 100'000; ++i) bad.push_back(Make("_own", std::to_string(i)));
+  for (int i = 0; i < 3'000; ++i) {
+    mixed.push_back(Make(i % 2 == 0 ? "_own" : "mixed", std::to_string(i)));
+    if (i % 2 != 0) ids.push_back(mixed.back().id);
+  }
+  const auto is_poison = [](const EventResult& each) { return each.outcome == Outcome::kPoison; };
+  EXPECT_TRUE(std::ranges::all_of(Send(BatchOf(std::move(bad))), is_poison));
+  const Counter& commits = metrics.GetCounter("postroad_journal_commits_total", "Group commits.");
+  const auto before = commits.Value();
+  EXPECT_EQ(std::ranges::count_if(Send(BatchOf(std::move(mixed))), is_poison), 1'500);
+  EXPECT_EQ(StoredIds("mixed"), ids);
+  EXPECT_LE(commits.Value() - before, 2u);
 }
 
 TEST_F(LogTargetTest, AFutureEventSentAgainIsScheduledOnce) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/utf8.h"
 #include "outbox/postgres/connection.h"
 
 namespace postroad::outbox::postgres {
@@ -38,6 +39,9 @@ CREATE TABLE IF NOT EXISTS {progress} (
   next_id    bigint NOT NULL DEFAULT 0,
   updated_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
+-- The database cluster that these snapshots are of: in another one, restored from a dump, they
+-- mean nothing.
+ALTER TABLE {progress} ADD COLUMN IF NOT EXISTS cluster text;
 )";
 
 constexpr std::string_view kMarks = R"(
@@ -66,9 +70,12 @@ CREATE TABLE IF NOT EXISTS {poison} (
 constexpr std::string_view kNotify = R"(
 -- Wakes the relay when the transaction commits. NOTIFY makes commits queue for each other, so of
 -- the transactions under way only one notifies; while rows come the relay looks by itself, too.
+-- PostgreSQL refuses PREPARE TRANSACTION after a NOTIFY: where transactions have two phases,
+-- SET postroad.notify = 'off' (of the session, role or database), and the relay looks by itself.
 CREATE OR REPLACE FUNCTION {notify}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF pg_try_advisory_xact_lock(hashtextextended({channel_text}, 0)) THEN
+  IF coalesce(current_setting('postroad.notify', true), '') <> 'off'
+     AND pg_try_advisory_xact_lock(hashtextextended({channel_text}, 0)) THEN
     PERFORM pg_notify({channel_text}, '');
   END IF;
   RETURN NULL;
@@ -144,7 +151,7 @@ std::string UndeliveredIndex(const SourceOptions& options) {
 std::string ProgressTable(const std::string& table) { return table + "_relay"; }
 std::string PoisonTable(const std::string& table) { return table + "_poison"; }
 std::string Channel(const std::string& table) {
-  std::string channel = table.substr(0, 63);  // no name in PostgreSQL is longer
+  std::string channel(Utf8Prefix(table, 63));  // no name in PostgreSQL is longer
   std::ranges::replace(channel, '.', '_');
   return channel;
 }

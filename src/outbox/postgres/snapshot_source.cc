@@ -2,6 +2,7 @@
 #include "outbox/postgres/snapshot_source.h"
 
 #include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "outbox/postgres/ddl.h"
@@ -11,6 +12,7 @@ namespace postroad::outbox::postgres {
 namespace {
 
 constexpr Duration kRetryLook = std::chrono::seconds(1);
+constexpr std::string_view kCluster = "(SELECT system_identifier::text FROM pg_control_system())";
 
 int64_t NumberIn(std::string_view text) {
   int64_t number = 0;
@@ -47,22 +49,26 @@ Status SnapshotSource::Connect() {
   return CheckCluster();
 }
 
-// A dump brings ids of transactions, and snapshots, of the cluster that it was made in.
+// A dump brings ids of transactions, and snapshots, of the cluster that it was made in: the
+// cluster's own mark tells, and for rows, or a progress that has none, that they are of the future.
 Status SnapshotSource::CheckCluster() {
   POSTROAD_ASSIGN(
       const Rows rows,
       connection_->Run("SELECT EXISTS (SELECT FROM " + progress_ +
-                           " WHERE reader = $1 AND pg_snapshot_xmax(coalesce(next, seen)) > "
-                           "pg_snapshot_xmax(pg_current_snapshot())) OR EXISTS (SELECT FROM " +
+                           " WHERE reader = $1 AND (cluster <> " + std::string(kCluster) +
+                           " OR pg_snapshot_xmax(coalesce(next, seen)) > "
+                           "pg_snapshot_xmax(pg_current_snapshot()))) OR EXISTS (SELECT FROM " +
                            text_ + " WHERE txid > pg_snapshot_xmax(pg_current_snapshot()))",
                        {options_.name}));
   if (!rows.Flag(0, 0)) return {};
+  const std::string progress = ProgressTable(options_.table);
   return Fail(ErrorCode::kFailedPrecondition,
               "rows of " + options_.table +
-                  " were written in another PostgreSQL cluster (restored "
-                  "from a dump?): UPDATE " +
-                  options_.table + " SET txid = pg_current_xact_id(); TRUNCATE " +
-                  ProgressTable(options_.table) + "; makes all of them new",
+                  " were written in another PostgreSQL cluster. Restored from a dump? UPDATE " +
+                  options_.table + " SET txid = pg_current_xact_id(); TRUNCATE " + progress +
+                  "; makes all of them new. Upgraded by pg_upgrade, which keeps the ids of "
+                  "transactions? UPDATE " +
+                  progress + " SET cluster = NULL; goes on where the relay was",
               {}, "OTHER_CLUSTER");
 }
 
@@ -76,7 +82,9 @@ Result<bool> SnapshotSource::Lead() {
 
 Status SnapshotSource::LoadProgress() {
   POSTROAD_TRY(connection_->Run(
-      "INSERT INTO " + progress_ + " (reader, seen) VALUES ($1, '1:1:') ON CONFLICT DO NOTHING",
+      "INSERT INTO " + progress_ + " AS p (reader, seen, cluster) VALUES ($1, '1:1:', " +
+          std::string(kCluster) +
+          ") ON CONFLICT (reader) DO UPDATE SET cluster = excluded.cluster WHERE p.cluster IS NULL",
       {options_.name}));
   POSTROAD_ASSIGN(const Rows rows, connection_->Run("SELECT seen, next, next_id FROM " + progress_ +
                                                         " WHERE reader = $1",

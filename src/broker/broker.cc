@@ -105,8 +105,8 @@ void Broker::Post(PendingPost post, Executor& executor, PostCompletion done) {
   });
 }
 
-Result<journal::WaitPtr> Broker::PostAndAwait(PendingPost post, Duration timeout,
-                                              Executor& executor, PostCompletion done) {
+Result<EndableWaitPtr> Broker::PostAndAwait(PendingPost post, Duration timeout, Executor& executor,
+                                            PostCompletion done) {
   POSTROAD_TRY(CheckAwaitTimeout(timeout, "wait_timeout"));
   if (post.size() > kMaxAwaitedEvents) {
     return Invalid("events", "a batch that waits for acks has at most 1,000 events",

@@ -95,10 +95,11 @@ class Broker {
   // The same, and `done` only once every subscription that covers them has settled every event, and
   // every connection of a user that reads its topic has said something or left, or `timeout` after
   // storing. Its builder needs keep_ids. Destroying the handle, on `executor`,
-  // gives up the wait (not the post): `done` is not called any more. INVALID_ARGUMENT if there are
-  // too many events or the timeout is out of 1 ms to 1 h, and nothing is posted.
-  [[nodiscard]] Result<journal::WaitPtr> PostAndAwait(PendingPost post, Duration timeout,
-                                                      Executor& executor, PostCompletion done);
+  // gives up the wait (not the post): `done` is not called any more; its EndNow ends it as the
+  // timeout would, once the post is stored. INVALID_ARGUMENT if there are too many events or the
+  // timeout is out of 1 ms to 1 h, and nothing is posted.
+  [[nodiscard]] Result<EndableWaitPtr> PostAndAwait(PendingPost post, Duration timeout,
+                                                    Executor& executor, PostCompletion done);
 
   // --- Streams. ---
   // Errors: INVALID_ARGUMENT reason BAD_CURSOR (malformed, of other topics, of the other kind),
@@ -173,7 +174,7 @@ class Broker {
                                                   ConnectionSink& sink);
   Result<std::vector<ConnectionInfo>> ListConnections(const Principal& principal,
                                                       std::string_view user);
-  // Of all users that the caller may see, by user; `limit` users a page.
+  // Of all users that the caller may see, by user.
   Result<Page<ConnectionInfo>> ListAllConnections(const Principal& principal,
                                                   std::string_view after, size_t limit);
   // For connections that say it by a call of its own. See ConnectionReceipts::Ack. Needs read on

@@ -8,13 +8,19 @@ namespace postroad::broker {
 
 namespace {
 
-// How many topics one page looks at before it ends early, however few of them matched.
-constexpr size_t kMaxTopicsScanned = 20'000;
-
 // Whether the caller has anything to do with this topic.
 bool MaySee(const Principal& principal, std::string_view topic) {
   return principal.May(auth::Right::kRead, topic) ||
          principal.May(auth::Right::kAdminister, topic) || principal.May(auth::Right::kPost, topic);
+}
+
+// How many of `events`, from the first on, have `room` that the caller may see; the last is one.
+size_t FitsIn(const Principal& principal, const std::vector<journal::Scheduled>& events,
+              size_t room) {
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (MaySee(principal, events[i].topic) && --room == 0) return i + 1;
+  }
+  return events.size();
 }
 
 Status CheckDue(Timestamp due) {
@@ -41,22 +47,24 @@ Result<Page<TopicView>> Broker::ListTopics(const Principal& principal, std::stri
   POSTROAD_ASSIGN(const TopicPattern wanted,
                   TopicPattern::Parse(pattern.empty() ? "*" : pattern, "pattern"));
   Page<TopicView> page;
-  std::string at(after);
-  for (size_t scanned = 0; page.items.size() < limit && scanned < kMaxTopicsScanned;) {
+  POSTROAD_ASSIGN(std::string at, impl_->hidden.PositionOf(after));
+  for (size_t scanned = 0; scanned < kMaxScanned;) {
     POSTROAD_ASSIGN(auto topics,
                     impl_->store.ListTopics(at, wanted.prefix(), limit, /*with_bounds=*/false));
     for (store::TopicInfo& topic : topics) {
-      if (page.items.size() == limit) break;
       at = topic.name;
       const bool matches = pattern.empty() || wanted.Matches(topic.name);
       if (!matches || !MaySee(principal, topic.name)) continue;
       auto info = impl_->journal.FindTopic(topic.name);  // with bounds; gone in between: left out
       if (info) page.items.push_back({*std::move(info), impl_->journal.rules().For(topic.name)});
+      if (page.items.size() < limit) continue;
+      page.next = std::move(at);
+      return page;
     }
     if (topics.size() < limit) return page;
     scanned += topics.size();
   }
-  page.next = at;
+  page.next = impl_->hidden.Hide(std::move(at));
   return page;
 }
 
@@ -88,9 +96,28 @@ Result<journal::ScheduledPage> Broker::ListScheduled(const Principal& principal,
       POSTROAD_TRY(principal.Check(auth::Right::kPost, query.topic));
     }
   }
-  POSTROAD_ASSIGN(auto page, impl_->journal.ListScheduled(checked));
-  std::erase_if(page.events, [&](const auto& event) { return !MaySee(principal, event.topic); });
-  return page;
+  POSTROAD_ASSIGN(checked.after, impl_->hidden.PositionOf(query.after));
+  const size_t limit = checked.limit;
+  journal::ScheduledPage page;
+  for (size_t scanned = 0;;) {
+    // A page of the journal's ends with what the caller sees, or where all of it was looked at.
+    checked.limit = limit;
+    POSTROAD_ASSIGN(auto some, impl_->journal.ListScheduled(checked));
+    const size_t fits = FitsIn(principal, some.events, limit - page.events.size());
+    if (fits < some.events.size()) {
+      checked.limit = fits;
+      POSTROAD_ASSIGN(some, impl_->journal.ListScheduled(checked));
+    }
+    scanned += some.events.size();
+    for (auto& event : some.events) {
+      if (MaySee(principal, event.topic)) page.events.push_back(std::move(event));
+    }
+    checked.after = page.next = std::move(some.next);
+    if (page.next.empty() || page.events.size() >= limit) return page;
+    if (scanned < kMaxScanned) continue;
+    page.next = impl_->hidden.Hide(std::move(page.next));
+    return page;
+  }
 }
 
 Result<journal::Scheduled> Broker::ChangeScheduled(const Principal& principal,

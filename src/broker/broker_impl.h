@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "broker/broker.h"
+#include "broker/hidden_positions.h"
 #include "broker/stream_base.h"
 #include "broker/stream_registry.h"
 
@@ -50,12 +51,17 @@ struct Broker::Impl {
   BrokerMetrics metrics;
   StreamRegistry registry;
   Users users;
+  HiddenPositions hidden;
   const Timestamp started;
   std::atomic<bool> draining = false;
 };
 
+// How many items of others one page of a list looks at before it ends early.
+inline constexpr size_t kMaxScanned = 20'000;
+
+inline constexpr size_t kMaxPageSize = 1'000;
 // 1 to `most`, `otherwise` if 0. INVALID_ARGUMENT naming page_size.
-Result<size_t> PageSize(size_t asked, size_t otherwise = 100, size_t most = 1'000);
+Result<size_t> PageSize(size_t asked, size_t otherwise = 100, size_t most = kMaxPageSize);
 
 // Checks an event that takes the place of another one, whose id and topic it must leave alone, and
 // fills those in. `field` is what the request calls it.

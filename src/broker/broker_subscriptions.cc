@@ -78,13 +78,21 @@ Result<Page<delivery::SubscriptionInfo>> Broker::ListSubscriptions(const Princip
                                                                    size_t limit) {
   POSTROAD_ASSIGN(limit, PageSize(limit));
   Page<delivery::SubscriptionInfo> page;
-  auto some = impl_->delivery.List(after, limit);
-  if (some.size() == limit) page.next = some.back().name;
-  for (auto& info : some) {
-    if (principal.CheckAll(Right::kRead, info.settings.topics)) {
+  POSTROAD_ASSIGN(std::string at, impl_->hidden.PositionOf(after));
+  for (size_t scanned = 0; scanned < kMaxScanned;) {
+    auto some = impl_->delivery.List(at, limit);
+    for (auto& info : some) {
+      at = info.name;
+      if (!principal.CheckAll(Right::kRead, info.settings.topics)) continue;
       page.items.push_back(std::move(info));
+      if (page.items.size() < limit) continue;
+      page.next = std::move(at);
+      return page;
     }
+    if (some.size() < limit) return page;
+    scanned += some.size();
   }
+  page.next = impl_->hidden.Hide(std::move(at));
   return page;
 }
 

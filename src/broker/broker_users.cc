@@ -25,18 +25,41 @@ Result<std::vector<ConnectionInfo>> Broker::ListConnections(const Principal& pri
   return impl_->users.presence.Of(user);
 }
 
+namespace {
+
+// As page tokens: the id's digits, then the user.
+std::string TokenOf(const ConnectionInfo& info) { return IdText(info.id.value()) + info.user; }
+
+Result<Presence::Position> PositionOf(const std::string& token) {
+  if (token.empty()) return Presence::Position{};
+  POSTROAD_ASSIGN(const uint64_t id, ParseIdText(token.substr(0, 16), "page_token"));
+  return Presence::Position{token.substr(16), ConnectionId(id)};
+}
+
+}  // namespace
+
 Result<Page<ConnectionInfo>> Broker::ListAllConnections(const Principal& principal,
                                                         std::string_view after, size_t limit) {
   POSTROAD_ASSIGN(limit, PageSize(limit));
+  POSTROAD_ASSIGN(const std::string token, impl_->hidden.PositionOf(after));
+  POSTROAD_ASSIGN(Presence::Position at, PositionOf(token));
   Page<ConnectionInfo> page;
-  page.items = impl_->users.presence.All(after, limit);
-  if (page.items.empty()) return page;
-  std::string last = page.items.back().user;
-  if (!impl_->users.presence.All(last, 1).empty()) page.next = std::move(last);
-  std::erase_if(page.items, [&](const ConnectionInfo& info) {
-    return !principal.May(Right::kRead, UserTopic(impl_->users.options, info.user));
-  });
-  return page;
+  for (size_t scanned = 0;;) {
+    const auto some = impl_->users.presence.All(at, kMaxPageSize);
+    for (const ConnectionInfo& info : some) {
+      at = {info.user, info.id};
+      if (!principal.May(Right::kRead, UserTopic(impl_->users.options, info.user))) continue;
+      page.items.push_back(info);
+      if (page.items.size() < limit) continue;
+      page.next = TokenOf(info);
+      return page;
+    }
+    if (some.size() < kMaxPageSize) return page;
+    scanned += some.size();
+    if (scanned < kMaxScanned) continue;
+    page.next = impl_->hidden.Hide(TokenOf(some.back()));
+    return page;
+  }
 }
 
 Status Broker::Ack(const Principal& principal, ConnectionId connection, ConnectionAck ack) {

@@ -9,12 +9,13 @@ namespace postroad::broker {
 namespace {
 
 // All on its executor.
-class EventWait final : public journal::Wait {
+class EventWait final : public EndableWait {
  public:
   using Done = std::move_only_function<void(EventReceipt, bool)>;
 
   EventWait(const ReceiptSources& sources, WhichEvent which, Executor& executor, Done done)
-      : connections_(sources.connections),
+      : delivery_(sources.delivery),
+        connections_(sources.connections),
         which_(std::move(which)),
         executor_(executor),
         done_(std::move(done)),
@@ -37,6 +38,19 @@ class EventWait final : public journal::Wait {
     timer_ = executor_.PostAfter(left, [weak] {
       if (const auto self = weak.lock()) (*self)->TimeOut();
     });
+  }
+
+  void EndNow() override {
+    if (!subscriptions_settled_) {
+      subscriptions_.reset();
+      auto known = delivery_.GetReceipt(which_.topic, which_.id, which_.offset);
+      auto& receipt = static_cast<delivery::Receipt&>(receipt_);
+      receipt =
+          known ? *std::move(known) : delivery::Receipt{which_.topic, which_.id, which_.offset};
+      timed_out_ |= !receipt.Settled();
+      subscriptions_settled_ = true;
+    }
+    TimeOut();
   }
 
  private:
@@ -64,6 +78,7 @@ class EventWait final : public journal::Wait {
     std::exchange(done_, nullptr)(std::move(receipt_), timed_out_);
   }
 
+  delivery::DeliveryEngine& delivery_;
   ConnectionReceipts& connections_;
   const WhichEvent which_;
   Executor& executor_;
@@ -79,9 +94,9 @@ class EventWait final : public journal::Wait {
 
 }  // namespace
 
-journal::WaitPtr AwaitEvent(const ReceiptSources& sources, WhichEvent which, MonotonicTime deadline,
-                            Executor& executor,
-                            std::move_only_function<void(EventReceipt, bool timed_out)> done) {
+EndableWaitPtr AwaitEvent(const ReceiptSources& sources, WhichEvent which, MonotonicTime deadline,
+                          Executor& executor,
+                          std::move_only_function<void(EventReceipt, bool timed_out)> done) {
   auto wait = std::make_unique<EventWait>(sources, std::move(which), executor, std::move(done));
   wait->Begin(sources, deadline);
   return wait;

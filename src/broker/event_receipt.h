@@ -4,6 +4,7 @@
 #define POSTROAD_BROKER_EVENT_RECEIPT_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,17 @@ struct WhichEvent {
   std::string id;
   Offset offset;
 };
+// A wait that can be told that its time is over: `done` is called, before the call returns, with
+// what is known by then.
+class EndableWait : public journal::Wait {
+ public:
+  virtual void EndNow() = 0;  // on its executor
+};
+using EndableWaitPtr = std::unique_ptr<EndableWait>;
 // `done` on `executor`, once the subscriptions have settled the event and the connections that read
 // its topic have said something or left, or at the deadline. Destroying the handle, on `executor`,
 // gives up.
-[[nodiscard]] journal::WaitPtr AwaitEvent(
+[[nodiscard]] EndableWaitPtr AwaitEvent(
     const ReceiptSources& sources, WhichEvent which, MonotonicTime deadline, Executor& executor,
     std::move_only_function<void(EventReceipt, bool timed_out)> done);
 

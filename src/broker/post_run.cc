@@ -92,6 +92,14 @@ struct AwaitedPost::State : std::enable_shared_from_this<State> {
                        self->Settled(i, std::move(receipt), timed_out);
                      }));
     }
+    if (time_over) EndNow();
+  }
+
+  void EndNow() {
+    time_over = true;
+    // The last of them completes, which drops those in `waits`.
+    const auto ending = std::exchange(waits, {});
+    for (const auto& wait : ending) wait->EndNow();
   }
 
   void Settled(size_t index, EventReceipt receipt, bool timed_out) {
@@ -112,7 +120,8 @@ struct AwaitedPost::State : std::enable_shared_from_this<State> {
   PostCompletion done;  // empty once called, or given up
   PostOutcome outcome;
   size_t open = 0;
-  std::vector<journal::WaitPtr> waits;
+  bool time_over = false;
+  std::vector<EndableWaitPtr> waits;
 };
 
 AwaitedPost::AwaitedPost(Clock& clock, Duration timeout, Executor& executor, PostCompletion done)
@@ -121,6 +130,11 @@ AwaitedPost::AwaitedPost(Clock& clock, Duration timeout, Executor& executor, Pos
 AwaitedPost::~AwaitedPost() {
   state_->done = nullptr;
   state_->waits.clear();
+}
+
+void AwaitedPost::EndNow() {
+  const auto state = state_;
+  state->EndNow();
 }
 
 journal::PostCompletion AwaitedPost::Completion(PostRun run, const ReceiptSources& sources) {

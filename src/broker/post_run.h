@@ -36,12 +36,15 @@ class PostRun {
 };
 
 // Waits on `executor` until every event of one post is settled. Destroying it gives up.
-class AwaitedPost : public journal::Wait {
+class AwaitedPost : public EndableWait {
  public:
   AwaitedPost(Clock& clock, Duration timeout, Executor& executor, PostCompletion done);
   ~AwaitedPost() override;
   AwaitedPost(const AwaitedPost&) = delete;
   AwaitedPost& operator=(const AwaitedPost&) = delete;
+
+  // Once the post is stored; its wait_timed_out is set unless all was settled.
+  void EndNow() override;
 
   // What to hand to the journal as its completion.
   journal::PostCompletion Completion(PostRun run, const ReceiptSources& sources);

@@ -236,12 +236,20 @@ std::vector<ConnectionInfo> Presence::Of(std::string_view user) const {
   return infos;
 }
 
-std::vector<ConnectionInfo> Presence::All(std::string_view after, size_t limit) const {
+std::vector<ConnectionInfo> Presence::All(const Position& after, size_t limit) const {
   std::lock_guard lock(state_->mutex);
   std::vector<ConnectionInfo> infos;
-  for (auto it = state_->users.upper_bound(after); it != state_->users.end() && limit > 0; ++it) {
-    for (const ConnectedPtr& one : it->second) infos.push_back(one->info);
-    --limit;
+  auto it = state_->users.lower_bound(after.user);
+  for (; it != state_->users.end() && infos.size() < limit; ++it) {
+    const bool behind = it->first != after.user;
+    std::vector<ConnectedPtr> some;
+    for (const ConnectedPtr& one : it->second) {
+      if (behind || one->info.id > after.id) some.push_back(one);
+    }
+    const size_t count = std::min(some.size(), limit - infos.size());
+    std::ranges::partial_sort(some, some.begin() + static_cast<ptrdiff_t>(count), {},
+                              [](const ConnectedPtr& one) { return one->info.id; });
+    for (size_t i = 0; i < count; ++i) infos.push_back(some[i]->info);
   }
   return infos;
 }

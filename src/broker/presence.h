@@ -95,8 +95,12 @@ class Presence {
   std::optional<std::string> UserOf(ConnectionId id) const;
   // The oldest first.
   std::vector<ConnectionInfo> Of(std::string_view user) const;
-  // Of the users behind `after`, of `limit` users at most.
-  std::vector<ConnectionInfo> All(std::string_view after, size_t limit) const;
+  // Of all users, by user and id: those behind `after`, `limit` at most.
+  struct Position {
+    std::string user;
+    ConnectionId id;
+  };
+  std::vector<ConnectionInfo> All(const Position& after, size_t limit) const;
   size_t size() const;
 
  private:

@@ -78,6 +78,7 @@ enum class SettleKind {
   kNack,       // again after `delay`, or as the schedule says
   kExtend,     // the deadline is now + `delay`
   kTerminate,  // a dead letter now
+  kReturn,     // out again at once, its attempt not counted: nobody has seen it
 };
 struct Settlement {
   SettleKind kind = SettleKind::kAck;

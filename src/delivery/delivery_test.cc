@@ -101,6 +101,20 @@ TEST_F(DeliveryTest, AMemberThatLeavesGivesBackAtOnce) {
   EXPECT_EQ(stays.deliveries[2].attempt, 1u);
 }
 
+TEST_F(DeliveryTest, WhatIsReturnedComesAgainAtOnceUncounted) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a", "b"});
+  RecordingSink sink;
+  const auto member = Join("s", sink, 2);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
+  SettleOne(*member, {.kind = SettleKind::kReturn, .id = sink.deliveries[0].id});
+  member->AddCredit(1);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 3; }));
+  EXPECT_EQ(sink.Payloads(), (Strings{"a", "b", "a"}));
+  EXPECT_EQ(sink.deliveries[2].attempt, 1u);
+  EXPECT_EQ(Info("s").in_flight, 2u);
+}
+
 // What is read again must not be handed over after what is at hand: an ack up to the latter would
 // settle the former unseen.
 TEST_F(DeliveryTest, RepeatsComeInOrderBeforeNewOnes) {

@@ -91,7 +91,7 @@ void StateDriver::StepSettle(uint64_t op) {
     case 16:
       return Extend(sequence, member);
     default:
-      return Terminate(sequence, member);
+      return Byte() % 2 == 0 ? GiveBack(sequence, member) : Terminate(sequence, member);
   }
 }
 
@@ -243,6 +243,12 @@ void StateDriver::Extend(uint64_t sequence, MemberIndex member) {
   const bool held = Held(sequence, member);
   Expect(state_.Extend(member, sequence, by, now_) == held, "extend of a wrong one");
   if (held) events_[sequence].when = now_ + by;
+}
+
+void StateDriver::GiveBack(uint64_t sequence, MemberIndex member) {
+  const bool held = Held(sequence, member);
+  Expect(state_.GiveBack(member, sequence) == held, "giving back a wrong one");
+  if (held) events_[sequence].where = Where::kWaiting;
 }
 
 void StateDriver::Terminate(uint64_t sequence, MemberIndex member) {

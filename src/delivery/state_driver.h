@@ -49,6 +49,7 @@ class StateDriver {
   void AckUpTo(uint64_t sequence, MemberIndex member);
   void Nack(uint64_t sequence, MemberIndex member);
   void Extend(uint64_t sequence, MemberIndex member);
+  void GiveBack(uint64_t sequence, MemberIndex member);
   void Terminate(uint64_t sequence, MemberIndex member);
   void SettleDying();
   void DropOne();

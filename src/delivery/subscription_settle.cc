@@ -116,6 +116,14 @@ Outcome SubscriptionState::Nack(MemberIndex member, uint64_t sequence,
   return Failed(sequence, *slot, delay, Nanos(now));
 }
 
+bool SubscriptionState::GiveBack(MemberIndex member, uint64_t sequence) {
+  Slot* slot = InFlight(member, sequence);
+  if (slot == nullptr) return false;
+  Unlink(*slot);
+  MakeReady(sequence, *slot);
+  return true;
+}
+
 bool SubscriptionState::Extend(MemberIndex member, uint64_t sequence, Duration by,
                                MonotonicTime now) {
   Slot* slot = InFlight(member, sequence);

@@ -87,6 +87,9 @@ std::optional<Error> Subscription::Apply(MemberIndex member, Settlement& settlem
       if (outcome == Outcome::kDying) dying_.push_back({sequence, std::move(reason)});
       return std::nullopt;
     }
+    case SettleKind::kReturn:
+      if (!state_.GiveBack(member, sequence)) return UnknownDelivery(settlement.id);
+      return std::nullopt;
     case SettleKind::kTerminate: {
       if (!state_.Terminate(member, sequence)) return UnknownDelivery(settlement.id);
       std::string reason = Cut(std::move(settlement.reason), kMaxReasonBytes);

@@ -100,6 +100,8 @@ class SubscriptionState {
   Outcome Nack(MemberIndex member, uint64_t sequence, std::optional<Duration> delay,
                MonotonicTime now);
   bool Extend(MemberIndex member, uint64_t sequence, Duration by, MonotonicTime now);
+  // The event goes out again, uncounted. False: unknown.
+  bool GiveBack(MemberIndex member, uint64_t sequence);
   // False: unknown. Else it is dying.
   bool Terminate(MemberIndex member, uint64_t sequence);
   // The dead letter of a dying event is durable.

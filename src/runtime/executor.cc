@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "runtime/asio_executor.h"
+#include "runtime/log.h"
 #include "runtime/timer_queue.h"
 
 namespace postroad {
@@ -56,7 +57,13 @@ class CoreExecutor final : public Executor {
   void Run() {
     current_executor = this;
     const auto work = asio::make_work_guard(io_);
-    io_.run();
+    try {
+      io_.run();
+    } catch (const std::exception& thrown) {
+      // A bug, which ends the process: what it was is to be found where the rest is.
+      LogError("a task ended by an exception: the server ends", {{"what", thrown.what()}});
+      throw;
+    }
     current_executor = nullptr;
   }
   void RequestStop() {

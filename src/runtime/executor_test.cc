@@ -6,6 +6,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -130,6 +131,17 @@ TEST(CorePoolTest, StopDestroysWhatDidNotRun) {
   EXPECT_FALSE(ran);
   EXPECT_TRUE(posted.expired());
   pool.Stop();
+}
+
+// Without it only what the standard library prints, if anything, would tell.
+TEST(CorePoolDeathTest, WhatEndsACoreIsLogged) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto fail = [] {
+    CorePool pool(1);
+    pool.at(0).Post([] { throw std::runtime_error("the bug"); });
+    std::this_thread::sleep_for(std::chrono::minutes(1));
+  };
+  EXPECT_DEATH(fail(), "a task ended by an exception.*the bug");
 }
 
 }  // namespace

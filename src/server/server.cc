@@ -193,6 +193,8 @@ Status Server::Impl::ListenHttp() {
   options.port = address.port;
   options.version = kVersion;
   options.pages = Pages();
+  options.check_host = config.keys.empty() && address.IsLoopback();
+  options.hosts.push_back(address.host);
   if (tls) options.tls = [files = tls.get()] { return files->Current(); };
   if (!config.rsocket_path.empty()) {
     options.upgrades[config.rsocket_path] = ToRSocket(rsocket->server());

@@ -13,7 +13,7 @@
 
 #include "auth/static_keys.h"
 #include "gateway/http/http_server.h"
-#include "tests/http/http_client.h"
+#include "tests/support/http_client.h"
 #include "tests/support/stack.h"
 
 namespace postroad::testing {

@@ -252,7 +252,7 @@ def drive_receipts(call):
     receipt = call("getReceipt", query={"topic": "t", "offset": 0})
     assert receipt["subscriptions"][0]["state"] == "stored", receipt
     assert call("getReceipt", query={"topic": "t", "id": "a", "timeout": "1ms"})["timed_out"]
-    outcome = call("postEvents", query={"topic": "t", "wait_for": "acked", "timeout": "1ms"},
+    outcome = call("postEvents", query={"topic": "t", "wait": "acked", "timeout": "1ms"},
                    body={"payload": 1})
     assert outcome["wait_timed_out"], outcome
     call("getReceipt", query={"topic": "t", "id": "none"}, status=404)
@@ -287,7 +287,7 @@ def drive_users(call):
     assert [one["connection"] for one in seen] == [me], seen
     call("listPresence", query={"page_size": 1})
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        posted = pool.submit(call, "postEvents", query={"wait_for": "acked", "timeout": "60s"},
+        posted = pool.submit(call, "postEvents", query={"wait": "acked", "timeout": "60s"},
                              body={"topic": "user/7", "type": "n", "payload": {"n": 1}})
         stream.until(None)
         acks = {"connection": me, "acks": [{"topic": "user/7", "offset": 0, "reply": {"ok": True}},
@@ -297,7 +297,7 @@ def drive_users(call):
             assert time.monotonic() < deadline, said
         receipt = posted.result()["receipts"][0]
         assert receipt["connections"][0]["reply"] == {"ok": True}, receipt
-        asked = pool.submit(call, "askQuestion", query={"user": "7", "to": me, "wait_for": "all",
+        asked = pool.submit(call, "askQuestion", query={"user": "7", "to": me, "wait": "all",
                                                         "timeout": "60s", "route": "r"},
                             body={"sure?": 1})
         question = stream.until("question")
@@ -311,6 +311,24 @@ def drive_users(call):
          {"connection": me, "failed": "late"}, status=404)
     call("ackEvents", body={"connection": me, "acks": []})
     call("askQuestion", query={"user": "nobody"}, body={}, status=404)
+
+
+def check_parameters(server, document):
+    """The server knows every parameter that the document names, and no other."""
+    def problem(method, template, name):
+        target = re.sub(r"\{\w+\}", "none", template) + "?" + urllib.parse.urlencode({name: "!"})
+        status, _, text = server.ask(method, target)
+        return json.loads(text).get("detail", "") if status >= 400 else ""
+
+    unknown = "is no parameter of this request"
+    for operation_id, (method, template, _, _) in document.operations.items():
+        if not template.startswith("/v1/"):
+            continue
+        for place, name in document.parameters(operation_id):
+            if place == "query":
+                assert unknown not in problem(method, template, name), (operation_id, name)
+        named = problem(method, template, "no-such")
+        assert unknown in named, f"{operation_id} takes any parameter: {named}"
 
 
 def main():
@@ -332,6 +350,7 @@ def main():
                 call(page, content="text/plain")
             left = set(document.operations) - document.driven
             assert not left, f"not driven: {sorted(left)}"
+            check_parameters(server, document)
             print(f"{len(document.operations)} operations answer as the document says")
         finally:
             status = server.stop()

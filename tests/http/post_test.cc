@@ -80,7 +80,7 @@ TEST_F(PostTest, WhatIsWrongIsNamedWithItsValue) {
   EXPECT_EQ(problem("[]"), "events=");
   EXPECT_EQ(problem("{", "?topic=t"), "=");
   EXPECT_EQ(problem("{}", "?topc=t"), "topc=t");
-  EXPECT_EQ(problem("{}", "?wait_for=read"), "wait_for=read");
+  EXPECT_EQ(problem("{}", "?wait=read"), "wait=read");
   const std::string large = std::string(1000, 'x');
   EXPECT_LT(problem(R"({"type":")" + large + "\"}").size(), 300u);
 }
@@ -152,84 +152,6 @@ TEST_F(PostTest, TheFirstBadLineEndsThePost) {
   EXPECT_EQ(reply.Json().at("metadata").at("line"), "3");
   EXPECT_EQ(reply.Json().at("metadata").at("stored"), "2");
   EXPECT_EQ(Payloads("t"), "1 2");
-}
-
-TEST_F(PostTest, CloudEventsStructured) {
-  Start();
-  const std::string event = R"({"specversion":"1.0","id":"c1","source":"/t","type":"a.b",
-      "time":"2026-01-02T03:04:05Z","subject":"s","partitionkey":"k","traceparent":"tp",
-      "datacontenttype":"application/json","data":{"n":1}})";
-  EXPECT_EQ(Ask("POST", "/v1/events", event, Type("application/cloudevents+json")).status, 200);
-  const auto read = First("t");
-  EXPECT_EQ(read.at("id"), "c1");
-  EXPECT_EQ(read.at("key"), "k");
-  EXPECT_EQ(read.at("type"), "a.b");
-  EXPECT_EQ(read.at("time"), "2026-01-02T03:04:05Z");
-  EXPECT_EQ(read.at("payload").at("n"), 1);
-  EXPECT_EQ(read.at("headers").at("subject"), "s");
-  EXPECT_EQ(read.at("headers").at("traceparent"), "tp");
-}
-
-TEST_F(PostTest, CloudEventsInBatches) {
-  Start();
-  const std::string batch = R"([
-      {"specversion":"1.0","id":"1","source":"s","type":"a","datacontenttype":"text/plain","data":"text"},
-      {"specversion":"1.0","id":"2","source":"s","type":"a","data_base64":"/wAB"}])";
-  const std::string type = Type("application/cloudevents-batch+json; charset=utf-8");
-  EXPECT_EQ(Ask("POST", "/v1/events?topic=u", batch, type).status, 200);
-  const auto events = Ask("GET", "/v1/events?from=beginning&topic=u").Json().at("events");
-  EXPECT_EQ(events.at(0).at("payload"), "text");
-  EXPECT_EQ(events.at(0).at("headers").at("source"), "s");
-  EXPECT_EQ(events.at(1).at("payload_base64"), "/wAB");
-  const HttpReply bad = Ask("POST", "/v1/events",
-                            R"([{"specversion":"0.3","id":"1","source":"s","type":"a"}])", type);
-  EXPECT_EQ(bad.Json().at("field"), "events[0].specversion");
-  EXPECT_EQ(bad.Json().at("value"), "0.3");
-}
-
-TEST_F(PostTest, CloudEventsBinary) {
-  Start();
-  const std::string headers =
-      "ce-specversion: 1.0\r\nce-id: b%2D1\r\nce-source: t\r\nCE-Type: a.b\r\nce-subject: \r\n"
-      "ce-myextension: v\r\n" +
-      Type("application/octet-stream");
-  EXPECT_EQ(Ask("POST", "/v1/events", std::string("\xff\0\1", 3), headers).status, 200);
-  const auto read = First("t");
-  EXPECT_EQ(read.at("id"), "b-1");
-  EXPECT_EQ(read.at("content_type"), "application/octet-stream");
-  EXPECT_EQ(read.at("payload_base64"), "/wAB");
-  EXPECT_EQ(read.at("headers").at("myextension"), "v");
-  EXPECT_EQ(
-      Ask("POST", "/v1/events", "x", "ce-specversion: 1.0\r\nce-id: 1\r\n").Json().at("field"),
-      "events[0].type");
-}
-
-TEST_F(PostTest, AwaitsReceipts) {
-  Start();
-  EXPECT_EQ(Ask("PUT", "/v1/subscriptions/s", R"({"topics":["t"]})").status, 201);
-  const auto late =
-      Ask("POST", "/v1/events?topic=t&wait_for=acked&timeout=10ms", R"({"payload":"1"})").Json();
-  EXPECT_EQ(late.at("wait_timed_out"), true);
-  EXPECT_EQ(late.at("receipts").at(0).at("subscriptions").at(0).at("state"), "stored");
-  HttpClient poster(port());
-  poster.Send(
-      "POST /v1/events?topic=t&wait_for=acked&timeout=1m HTTP/1.1\r\nHost: x\r\n"
-      "Content-Length: 15\r\n\r\n{\"payload\":\"2\"}");
-  std::string replies;
-  EXPECT_TRUE(Eventually([&] {
-    const auto pulled = Ask("POST", "/v1/subscriptions/s/pull?wait=1s").Json();
-    for (const auto& delivery : pulled.at("deliveries").as_array()) {
-      Ask("POST", "/v1/subscriptions/s/settle",
-          R"({"replies":[{"delivery_id":)" + boost::json::serialize(delivery.at("delivery_id")) +
-              R"(,"payload":"yes"}]})");
-      replies += "r";
-    }
-    return replies.size() == 2;
-  }));
-  const auto acked = poster.Read().Json();
-  EXPECT_EQ(acked.at("wait_timed_out"), false);
-  EXPECT_EQ(acked.at("receipts").at(0).at("subscriptions").at(0).at("state"), "acked");
-  EXPECT_EQ(acked.at("receipts").at(0).at("subscriptions").at(0).at("reply"), "yes");
 }
 
 TEST_F(PostTest, AnOverloadedServerSaysWhenToComeBack) {

@@ -23,6 +23,10 @@ class PullTest : public HttpHouse {
   static std::string Id(const boost::json::value& delivery) {
     return boost::json::serialize(delivery.at("delivery_id"));
   }
+  // Pulls whose peer left.
+  double Left() {
+    return Counted("postroad_http_requests_total", {{"operation", "pull"}, {"status", "0"}});
+  }
   delivery::SubscriptionInfo Info() {
     return *broker->GetSubscription(auth::Principal::Anyone(), "s");
   }
@@ -129,6 +133,24 @@ TEST_F(PullTest, WhoLeavesWhileWaitingTakesNothingWithIt) {
   other.Send("POST /v1/subscriptions/s/pull?wait=1m HTTP/1.1\r\nHost: x\r\n\r\n");
   Post("t", R"({"payload":1})");
   EXPECT_EQ(other.Read().Json().at("deliveries").as_array().size(), 1u);
+}
+
+// Who has sent its next request already is noticed all the same, and what came for it is given back
+// at once: not when its ack deadline is over, nor with its attempt counted.
+TEST_F(PullTest, WhoLeavesAfterPipeliningTakesNothingWithIt) {
+  Start();
+  Create();
+  {
+    HttpClient client(port());
+    client.Send("POST /v1/subscriptions/s/pull?wait=5m HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(Eventually([&] { return Info().members.size() == 1; }));
+    client.Send("GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(Eventually([&] { return Left() == 1; }));
+  Post("t", R"({"payload":1})");
+  const auto mine = Pull("wait=10s&consumer=other");
+  ASSERT_EQ(mine.size(), 1u);
+  EXPECT_EQ(mine[0].at("attempt"), 1);
 }
 
 TEST_F(PullTest, ConsumersOfDifferentNamesAreMembersOfTheirOwn) {

@@ -3,11 +3,7 @@
 #ifndef POSTROAD_TESTS_RSOCKET_RSOCKET_PEER_H_
 #define POSTROAD_TESTS_RSOCKET_RSOCKET_PEER_H_
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <memory>
@@ -17,10 +13,10 @@
 
 #include "rsocket/framing/frame.h"
 #include "rsocket/framing/metadata.h"
+#include "tests/support/loopback.h"
 
 namespace postroad::testing {
 
-// Reads give up after a minute, which only a failing test waits for.
 class RSocketPeer {
  public:
   using FrameType = rsocket::FrameType;
@@ -57,32 +53,12 @@ class RSocketPeer {
     }
   };
 
-  // `receive_bytes`: of the socket's buffer; 0: the system's.
-  explicit RSocketPeer(uint16_t port, int receive_bytes = 0)
-      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience = {.tv_sec = 60};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_bytes > 0) {
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-    }
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-  }
-  ~RSocketPeer() { Close(); }
-  RSocketPeer(const RSocketPeer&) = delete;
-  void Close() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
+  // As of Loopback.
+  explicit RSocketPeer(uint16_t port, int receive_bytes = 0) : socket_(port, receive_bytes) {}
+  void Close() { socket_.Close(); }
 
   // --- Out ---
-  void SendBytes(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      bytes.remove_prefix(static_cast<size_t>(sent));
-    }
-  }
+  void SendBytes(std::string_view bytes) { socket_.Send(bytes); }
   // A frame, whatever is in it, behind its length.
   void SendFrameBytes(std::string_view frame) {
     std::string bytes;
@@ -187,16 +163,9 @@ class RSocketPeer {
     for (int i = 0; i < 3; ++i) length = length << 8 | static_cast<unsigned char>(pending_[i]);
     return length;
   }
-  bool Fill() {
-    char buffer[16384];
-    const ssize_t got = recv(fd_, buffer, sizeof buffer, 0);
-    EXPECT_FALSE(got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        << "the server neither answers nor closes";
-    if (got > 0) pending_.append(buffer, static_cast<size_t>(got));
-    return got > 0;
-  }
+  bool Fill() { return socket_.Receive(pending_); }
 
-  int fd_;
+  Loopback socket_;
   uint32_t next_stream_ = 1;
   std::string metadata_mime_{rsocket::mime::kRouting};
   std::string pending_;

@@ -94,8 +94,7 @@ TEST_F(UsersTest, APostIsAnsweredWithWhatEachConnectionDid) {
       leaves(rsocket_port());
   const std::string acking = Open(acks, "u"), replying = Open(replies, "u"),
                     failing = Open(fails, "u"), leaving = Open(leaves, "u");
-  auto reply =
-      AskLater("/v1/events?wait_for=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
+  auto reply = AskLater("/v1/events?wait=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
   acks.FireAndForget("postroad.ack", AckOf(acks.ReadLine("payload")));
   const auto taken = replies.RequestResponse(
       "postroad.ack", AckOf(replies.ReadLine("payload"), R"(,"reply":{"a":1})"));
@@ -123,8 +122,7 @@ TEST_F(UsersTest, AClientThatDoesNotAckIsDelivered) {
   Start();
   RSocketPeer peer(rsocket_port());
   const std::string name = Open(peer, "u");
-  auto reply =
-      AskLater("/v1/events?wait_for=acked&timeout=3s", R"({"topic":"user/u","payload":1})");
+  auto reply = AskLater("/v1/events?wait=acked&timeout=3s", R"({"topic":"user/u","payload":1})");
   peer.ReadLine("payload");
   const auto answer = reply.get().Json();
   EXPECT_TRUE(answer.at("wait_timed_out").as_bool());
@@ -138,7 +136,7 @@ TEST_F(UsersTest, AClientThatCannotAckIsWaitedForUntilItWasSent) {
   peer.RequestStream(kRoute, "");
   peer.RequestResponse("postroad.presence", "");  // the stream is open
   const auto answer =
-      AskJson("POST", "/v1/events?wait_for=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
+      AskJson("POST", "/v1/events?wait=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
   EXPECT_FALSE(answer.at("wait_timed_out").as_bool());
   EXPECT_EQ(answer.at("receipts").at(0).at("connections").at(0).at("state"), "delivered");
 }
@@ -146,7 +144,7 @@ TEST_F(UsersTest, AClientThatCannotAckIsWaitedForUntilItWasSent) {
 TEST_F(UsersTest, NobodyConnectedIsAnsweredAtOnce) {
   Start();
   const auto answer =
-      AskJson("POST", "/v1/events?wait_for=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
+      AskJson("POST", "/v1/events?wait=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
   EXPECT_FALSE(answer.at("wait_timed_out").as_bool());
   EXPECT_TRUE(answer.at("receipts").at(0).at("connections").as_array().empty());
 }
@@ -177,8 +175,7 @@ TEST_F(UsersTest, StreamsOfServerSentEventsAckByHttp) {
   ASSERT_THAT(opened, HasSubstr("event: opened\n"));
   const std::string name = std::string(
       boost::json::parse(opened.substr(opened.find("data: ") + 6)).at("connection").as_string());
-  auto reply =
-      AskLater("/v1/events?wait_for=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
+  auto reply = AskLater("/v1/events?wait=acked&timeout=60s", R"({"topic":"user/u","payload":1})");
   while (!sse.ReadEvent().contains("\"payload\"")) {
   }
   // The text may be here before the server knows that it was taken.
@@ -224,7 +221,7 @@ TEST_F(UsersTest, AQuestionTellsRefusalsDeparturesAndTime) {
   Start();
   RSocketPeer refuses(rsocket_port()), leaves(rsocket_port()), silent(rsocket_port());
   for (RSocketPeer* peer : {&refuses, &leaves, &silent}) Open(*peer, "u");
-  auto reply = AskLater("/v1/questions?user=u&wait_for=all&timeout=3s&route=my.route", "?");
+  auto reply = AskLater("/v1/questions?user=u&wait=all&timeout=3s&route=my.route", "?");
   const auto asked = refuses.Must();
   EXPECT_EQ(asked.As<rsocket::RequestFrame>()->payload.metadata, refuses.Metadata("my.route"));
   refuses.Send(rsocket::ErrorFrame{.stream = asked.As<rsocket::RequestFrame>()->stream,

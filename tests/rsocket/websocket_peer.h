@@ -9,7 +9,7 @@
 
 #include "rsocket/framing/frame.h"
 #include "rsocket/transport/websocket_frame.h"
-#include "tests/http/http_client.h"
+#include "tests/support/http_client.h"
 
 namespace postroad::testing {
 

@@ -39,7 +39,7 @@ void SaySomething(int fd, int which) {
                                        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                                        "PRI * HT",
                                        "GET /metrics HTTP/1.1\r\n",
-                                       "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+                                       "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
                                        std::string(300, '\0')};
   const std::string& words = kWords[which % std::size(kWords)];
   if (!words.empty()) (void)!send(fd, words.data(), words.size(), MSG_NOSIGNAL);

@@ -85,7 +85,7 @@ HttpAnswer HttpGet(const std::string& address, const std::string& path, const st
   const int fd = Connect(address);
   if (fd < 0) return {};
   const std::string request =
-      method + " " + path + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+      method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) < 0) {
     close(fd);
     return {};

@@ -101,8 +101,22 @@ Status TakeMember(std::string_view name, const json::value& value, CloudEventBui
   return builder.Set(name, json::serialize(value));
 }
 
-// Header values are percent-encoded UTF-8 (HTTP binding, 3.1.3.2).
-Result<std::string> Decoded(const std::string& path, boost::beast::string_view value) {
+// A header value may be a quoted string (RFC 9110, 5.6.4).
+Result<std::string> Unquoted(const std::string& path, std::string_view value) {
+  if (!value.starts_with('"')) return std::string(value);
+  std::string text;
+  for (size_t i = 1; i < value.size(); ++i) {
+    if (value[i] == '"' && i + 1 == value.size()) return text;
+    if (value[i] == '"') break;
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    text.push_back(value[i]);
+  }
+  return Invalid(path, "begins with a quote, and is no quoted string");
+}
+
+// Header values are percent-encoded UTF-8 behind that (HTTP binding, 3.1.3.2).
+Result<std::string> Decoded(const std::string& path, std::string_view quoted) {
+  POSTROAD_ASSIGN(const std::string value, Unquoted(path, quoted));
   const auto text = boost::urls::make_pct_string_view({value.data(), value.size()});
   if (!text) return Invalid(path, "is not percent-encoded text");
   return text->decode();
@@ -158,7 +172,9 @@ Result<Event> ReadBinaryCloudEvent(const HttpRequest& request, std::string body,
     std::string name(header.name_string().data(), header.name_string().size());
     for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (!name.starts_with(kPrefix)) continue;
-    POSTROAD_ASSIGN(std::string value, Decoded(name, header.value()));
+    if (request.head.count(header.name_string()) > 1) return Invalid(name, "may stand once only");
+    POSTROAD_ASSIGN(std::string value,
+                    Decoded(name, {header.value().data(), header.value().size()}));
     POSTROAD_TRY(builder.Set(std::string_view(name).substr(kPrefix.size()), std::move(value)));
   }
   builder.event().content_type = request.Header("Content-Type");

@@ -33,8 +33,9 @@ std::string PathOf(beast::string_view target) {
   return std::string(target.substr(0, target.find('?')));
 }
 
+// HTTP/1.0 knows no upgrades.
 bool WantsWebSocket(const http::request<http::empty_body>& request) {
-  return request.method() == http::verb::get &&
+  return request.method() == http::verb::get && request.version() == 11 &&
          http::token_list(request[http::field::connection]).exists("upgrade") &&
          http::token_list(request[http::field::upgrade]).exists("websocket");
 }
@@ -60,7 +61,24 @@ Status CheckHead(const http::request<http::empty_body>& head) {
   if (head.version() == 11 && head.count(http::field::host) != 1) {
     return bad("HTTP/1.1 needs one Host");
   }
+  const auto length = head[http::field::content_length];
+  if (WantsWebSocket(head) && (head.count(http::field::transfer_encoding) > 0 ||
+                               length.find_first_not_of('0') != length.npos)) {
+    return bad("a WebSocket handshake has no body");
+  }
   return {};
+}
+
+Status CheckHost(const HttpOptions& options, const http::request<http::empty_body>& head) {
+  const auto host = head[http::field::host];
+  if (!options.check_host || head.count(http::field::host) == 0 ||
+      HostAllowed(options.hosts, {host.data(), host.size()})) {
+    return {};
+  }
+  return Fail(HttpError(421, ErrorCode::kPermissionDenied,
+                        "this server is not called " + std::string(host) +
+                            "; http.hosts says by which names it may be called",
+                        "HOST_NOT_ALLOWED"));
 }
 
 asio::awaitable<void> SendPage(Exchange& exchange, const std::function<HttpPage()>& make) {
@@ -175,7 +193,12 @@ asio::awaitable<bool> Connection::ServeOne() {
   deadline_.Set(options_.header_timeout);
   error_code error;
   co_await http::async_read_header(socket_, buffer_, parser, Into(error));
-  if (!error && UpgradeTo(parser)) co_return false;
+  Status status;
+  if (!error) {
+    status = CheckHead(parser.get());
+    if (status) status = CheckHost(options_, parser.get());
+    if (status && UpgradeTo(parser)) co_return false;
+  }
   Exchange exchange(gateway_, {gateway_.cores.at(core_), core_, socket_, deadline_, buffer_},
                     parser);
   exchange_ = &exchange;
@@ -184,7 +207,7 @@ asio::awaitable<bool> Connection::ServeOne() {
   } else {
     deadline_.Clear();
     exchange.request().peer = peer_;
-    co_await Answer(exchange);
+    co_await Answer(exchange, std::move(status));
   }
   exchange_ = nullptr;
   co_return exchange.reusable() && !closed_ && !gateway_.draining;
@@ -202,10 +225,9 @@ bool Connection::UpgradeTo(HeaderParser& parser) {
   return true;
 }
 
-asio::awaitable<void> Connection::Answer(Exchange& exchange) {
+asio::awaitable<void> Connection::Answer(Exchange& exchange, Status status) {
   HttpRequest& request = exchange.request();
   std::string_view operation = "none";
-  Status status = CheckHead(request.head);
   if (status) status = ParseTarget(request);
   if (!status) {
     // What follows may be part of it for others: the connection ends.

@@ -39,7 +39,8 @@ class Connection {
   Awaitable<bool> ServeOne();
   Awaitable<bool> WaitForRequest();
   bool UpgradeTo(HeaderParser& parser);
-  Awaitable<> Answer(Exchange& exchange);
+  // With what was found wrong with its head.
+  Awaitable<> Answer(Exchange& exchange, Status status);
   Awaitable<> Refuse(Exchange& exchange, boost::system::error_code error);
   Awaitable<> Shutdown();
 

@@ -68,6 +68,7 @@ Exchange::Exchange(HttpGateway& gateway, Wire wire, HeaderParser& parser)
     : gateway_(gateway),
       wire_(wire),
       head_parser_(parser),
+      share_(gateway.bodies),
       signal_(std::make_shared<Signal>(wire.socket.get_executor())) {
   request_.head = parser.get();
 }
@@ -154,6 +155,14 @@ bool Exchange::MoreIsHere() {
   return !BodyDone() && here >= kSomething;
 }
 
+Status Exchange::HoldBody(uint64_t bytes) {
+  if (share_.Hold(bytes)) return {};
+  return Fail(ErrorCode::kResourceExhausted,
+              "the bodies of all requests have no more room (http.body_memory_bytes); try again in "
+              "a moment",
+              "", "OVERLOADED");
+}
+
 asio::awaitable<Result<std::string>> Exchange::ReadBody() {
   const uint64_t limit = gateway_.options.max_body_bytes;
   if (!body_parser_ && head_parser_.content_length().value_or(0) > limit) {
@@ -165,6 +174,7 @@ asio::awaitable<Result<std::string>> Exchange::ReadBody() {
     if (!piece) co_return piece;
     if (piece->empty()) co_return body;
     if (body.size() + piece->size() > limit) co_return Fail(TooLarge(limit));
+    if (auto held = HoldBody(body.size() + piece->size()); !held) co_return Fail(held.error());
     body.append(*piece);
   }
 }
@@ -201,12 +211,15 @@ asio::awaitable<void> Exchange::Send(HttpAnswer answer) {
   reusable_ = request_.head.version() == 11 && request_.head.keep_alive() && !answer.close &&
               BodyDone() && !gateway_.draining;
   response.keep_alive(reusable_);
-  if (answer.body.size() >= kLeastGzip && AcceptsGzip(request_)) {
-    response.set(http::field::content_encoding, "gzip");
-    answer.body = Gzip(answer.body);
+  if (answer.body.size() >= kLeastGzip) {
+    response.insert(http::field::vary, "Accept-Encoding");
+    if (AcceptsGzip(request_)) {
+      response.set(http::field::content_encoding, "gzip");
+      answer.body = Gzip(answer.body);
+    }
   }
   response.body() = std::move(answer.body);
-  response.prepare_payload();
+  if (answer.status != 204) response.prepare_payload();  // which has no length (RFC 9110, 8.6)
   if (request_.head.method() == http::verb::head) response.body().clear();  // its length stays
   error_code error;
   wire_.deadline.Set(gateway_.options.write_timeout);
@@ -269,20 +282,26 @@ void Exchange::Hurry(Duration limit) {
 void Exchange::WatchPeer() {
   if (watching_ || peer_gone_ || wire_.buffer.size() >= kMaxAheadBytes) return;
   watching_ = true;
-  wire_.socket.async_read_some(wire_.buffer.prepare(kMaxAheadBytes),
+  wire_.socket.async_read_some(wire_.buffer.prepare(kMaxAheadBytes - wire_.buffer.size()),
                                [this](const error_code& error, size_t got) {
                                  watching_ = false;
                                  wire_.buffer.commit(got);
-                                 if (error && error != asio::error::operation_aborted)
+                                 if (error && error != asio::error::operation_aborted) {
                                    peer_gone_ = true;
+                                 } else if (!error) {
+                                   WatchPeer();  // it may leave behind its next request
+                                 }
                                  signal_->Set();
                                });
 }
 
 asio::awaitable<void> Exchange::UnwatchPeer() {
   error_code ignored;
-  if (watching_) wire_.socket.tcp().cancel(ignored);
-  while (watching_) co_await signal_->Wait();
+  while (watching_) {
+    // Each time: what came before the cancel goes on watching.
+    wire_.socket.tcp().cancel(ignored);
+    co_await signal_->Wait();
+  }
 }
 
 }  // namespace postroad::gateway

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/http/body_budget.h"
 #include "gateway/http/deadline.h"
 #include "gateway/http/gzip.h"
 #include "gateway/http/http_gateway.h"
@@ -52,10 +53,13 @@ class Exchange {
   void Stop();
 
   // --- The body. Asks for it (100 Continue) where the peer waits for that. ---
-  // All of it. Errors: 408 BODY_TIMEOUT, 413 BODY_TOO_LARGE, 415, 400 (malformed, cut off).
+  // All of it. Errors: 408 BODY_TIMEOUT, 413 BODY_TOO_LARGE, 415, 400 (malformed, cut off), 429
+  // OVERLOADED where http.body_memory_bytes has no room.
   Awaitable<Result<std::string>> ReadBody();
   // What has come, some KiB; empty at the end. The same errors, without a limit of the whole.
   Awaitable<Result<std::string>> ReadPiece();
+  // Whether this request may keep so much of its body; the error if not.
+  Status HoldBody(uint64_t bytes);
   // Whether ReadPiece has something without waiting.
   bool MoreIsHere();
 
@@ -71,7 +75,8 @@ class Exchange {
   // The piece under way, if any, has this long from now.
   void Hurry(Duration limit);
 
-  // --- Whether the peer is still there, while nothing is read. ---
+  // --- Whether the peer is still there, while nothing is read; not known once it has sent 4 KiB of
+  // further requests. ---
   void WatchPeer();
   Awaitable<> UnwatchPeer();
   bool peer_gone() const { return peer_gone_; }
@@ -100,6 +105,7 @@ class Exchange {
   std::optional<BodyParser> body_parser_;
   std::optional<Gunzip> gunzip_;
   HttpRequest request_;
+  BodyBudget::Share share_;
   const std::shared_ptr<Signal> signal_;
   bool watching_ = false;
   bool peer_gone_ = false;

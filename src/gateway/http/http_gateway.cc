@@ -24,6 +24,7 @@ HttpGateway::HttpGateway(HttpOptions options, const HttpParts& parts)
       clock(parts.clock),
       metrics(parts.metrics),
       texts(parts.cores.size()),
+      bodies(this->options.body_memory_bytes, metrics),
       pull_sessions(broker, cores, clock, metrics),
       streamed_events(metrics.GetCounter("postroad_http_streamed_events_total",
                                          "Events written to HTTP streams.")),
@@ -47,7 +48,8 @@ Counter& HttpGateway::Closed(std::string_view reason) {
 
 Counter& HttpGateway::Requests(std::string_view operation, unsigned status) {
   return metrics.GetCounter(
-      "postroad_http_requests_total", "HTTP requests answered, by operation and status.",
+      "postroad_http_requests_total",
+      "HTTP requests, by operation and the status they were answered; 0: the peer left before.",
       {{"operation", std::string(operation)}, {"status", std::to_string(status)}});
 }
 

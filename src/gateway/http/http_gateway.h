@@ -9,6 +9,7 @@
 
 #include "auth/authenticator.h"
 #include "broker/broker.h"
+#include "gateway/http/body_budget.h"
 #include "gateway/http/http_server.h"
 #include "gateway/http/pull_session.h"
 #include "gateway/http/stream_text.h"
@@ -37,6 +38,7 @@ struct HttpGateway {
   // For calls that block on disk for long. Bounded by `blocking_calls`.
   CorePool blocking{2};
   std::atomic<size_t> blocking_calls = 0;
+  BodyBudget bodies;
   PullSessions pull_sessions;
   Counter& streamed_events;
   Histogram& stored_to_written;

@@ -52,6 +52,26 @@ class Listed {
   const std::list<Connection*>::iterator at_;
 };
 
+// One of those open, while it lives: taken where it is accepted.
+class Place {
+ public:
+  Place(std::atomic<uint32_t>& open, Gauge& gauge) : open_(&open), gauge_(gauge) {
+    ++*open_;
+    gauge_.Add(1);
+  }
+  Place(Place&& other) noexcept
+      : open_(std::exchange(other.open_, nullptr)), gauge_(other.gauge_) {}
+  ~Place() {
+    if (open_ == nullptr) return;
+    gauge_.Add(-1);
+    --*open_;
+  }
+
+ private:
+  std::atomic<uint32_t>* open_;
+  Gauge& gauge_;
+};
+
 class Server final : public HttpServer {
  public:
   Server(HttpOptions options, const HttpParts& parts)
@@ -118,7 +138,7 @@ class Server final : public HttpServer {
       ++running_;
     }
     asio::co_spawn(io, std::move(work), [this](std::exception_ptr thrown) {
-      if (thrown) LogError("http: a connection ended by a bug");
+      if (thrown) LogBug(thrown);
       Ended();
     });
   }
@@ -128,15 +148,24 @@ class Server final : public HttpServer {
     idle_.notify_all();
   }
 
+  static void LogBug(const std::exception_ptr& thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& what) {
+      LogError("http: a connection ended by a bug", {{"what", what.what()}});
+    } catch (...) {
+      LogError("http: a connection ended by a bug");
+    }
+  }
+
   bool Take(int fd) {
     if (open_ >= options_.max_connections) {
       TellFull(fd);
       return false;
     }
-    ++open_;
     const size_t core = std::exchange(next_core_, (next_core_ + 1) % cores_.size());
     asio::io_context& io = cores_.core(core).io;
-    Spawn(io, Serve(MakeSocket(AdoptTcp(io, fd)), core));
+    Spawn(io, Serve(MakeSocket(AdoptTcp(io, fd)), core, Place(open_, open_gauge_)));
     return true;
   }
 
@@ -151,15 +180,10 @@ class Server final : public HttpServer {
     return Socket(std::move(socket), tls_.Current());
   }
 
-  asio::awaitable<void> Serve(Socket socket, size_t core) {
-    open_gauge_.Add(1);
-    {
-      Connection connection(gateway_, core, std::move(socket));
-      const Listed listed(connections_[core], connection);
-      if (!stop_asked_) co_await connection.Run();
-    }
-    open_gauge_.Add(-1);
-    --open_;
+  asio::awaitable<void> Serve(Socket socket, size_t core, Place) {
+    Connection connection(gateway_, core, std::move(socket));
+    const Listed listed(connections_[core], connection);
+    if (!stop_asked_) co_await connection.Run();
   }
 
   HttpGateway gateway_;

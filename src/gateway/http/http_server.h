@@ -58,10 +58,17 @@ struct HttpOptions {
   std::string version = "unknown";  // what GET /v1/stats says
   uint64_t max_header_bytes = 16 << 10;
   uint64_t max_body_bytes = 16 << 20;
+  // Of all bodies that are being gathered or handled; one that finds no room is answered 429.
+  uint64_t body_memory_bytes = 256 << 20;
   // Web pages of these origins may use the API; "*": all. Empty: only those of this server.
   std::vector<std::string> cors_origins;
   // Whether a key may stand in the query (?access_token=…): EventSource can set no header.
   bool query_tokens = false;
+  // Whether requests must name this server by an address, as localhost, or as one of `hosts`: where
+  // no key is asked for, a page of another name that was pointed here could use the API (DNS
+  // rebinding).
+  bool check_host = false;
+  std::vector<std::string> hosts;
   HttpPages pages;
   HttpUpgrades upgrades;
 };

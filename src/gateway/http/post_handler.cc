@@ -1,5 +1,6 @@
 // POST /v1/events.
 #include <boost/json/array.hpp>
+#include <utility>
 
 #include "core/event_rules.h"
 #include "gateway/http/cloudevents.h"
@@ -27,18 +28,18 @@ struct PostTerms {
 };
 
 Result<PostTerms> TermsOf(const HttpRequest& request) {
-  POSTROAD_TRY(request.CheckQuery({"topic", "wait_for", "timeout"}));
+  POSTROAD_TRY(request.CheckQuery({"topic", "wait", "timeout"}));
   PostTerms terms;
   terms.common.topic = request.Query("topic").value_or("");
   terms.common.idempotency_key = request.Header("Idempotency-Key");
-  const std::string wait_for = request.Query("wait_for").value_or("stored");
+  const std::string wait = request.Query("wait").value_or("stored");
   POSTROAD_ASSIGN(const auto timeout, request.QueryDuration("timeout"));
-  if (wait_for == "acked") {
+  if (wait == "acked") {
     terms.await = timeout.value_or(kDefaultAwait);
-  } else if (wait_for != "stored") {
-    return Invalid("wait_for", "must be stored or acked");
+  } else if (wait != "stored") {
+    return Invalid("wait", "must be stored or acked");
   } else if (timeout) {
-    return Invalid("timeout", "needs wait_for=acked");
+    return Invalid("timeout", "needs wait=acked");
   }
   return terms;
 }
@@ -69,13 +70,18 @@ asio::awaitable<Result<broker::PostOutcome>> PostAndAwait(Exchange& exchange,
       });
   if (!wait) co_return Fail(wait.error());
   exchange.WatchPeer();
-  while (!*posted && !exchange.peer_gone() && !exchange.stopping()) {
+  for (bool ended = false; !*posted && !exchange.peer_gone();) {
+    // What is stored, or about to be, must not be called unavailable: it would be posted again.
+    if (exchange.stopping() && !std::exchange(ended, true)) {
+      (*wait)->EndNow();
+      continue;
+    }
     co_await exchange.signal()->Wait();
   }
   wait->reset();
   co_await exchange.UnwatchPeer();
   if (*posted) co_return **std::move(posted);
-  co_return Fail(broker::Draining());
+  co_return Fail(ErrorCode::kCancelled, "the peer is gone");
 }
 
 json::object OutcomeJson(const broker::PostOutcome& outcome, const std::vector<Event>& events,
@@ -92,13 +98,16 @@ json::object OutcomeJson(const broker::PostOutcome& outcome, const std::vector<E
 enum class PostFormat { kJson, kNdjson, kCloudEvent, kCloudEventBatch, kBinaryCloudEvent };
 
 Result<PostFormat> FormatOf(const HttpRequest& request) {
-  if (IsBinaryCloudEvent(request)) return PostFormat::kBinaryCloudEvent;
   std::string type(request.Header("Content-Type"));
   type.resize(std::min(type.find(';'), type.size()));
   while (type.ends_with(' ')) type.pop_back();
   for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (type == "application/cloudevents+json") return PostFormat::kCloudEvent;
   if (type == "application/cloudevents-batch+json") return PostFormat::kCloudEventBatch;
+  // The media type goes before the headers (HTTP binding, 3).
+  if (IsBinaryCloudEvent(request) && !type.starts_with("application/cloudevents")) {
+    return PostFormat::kBinaryCloudEvent;
+  }
   if (type == "application/x-ndjson" || type == "application/jsonl") return PostFormat::kNdjson;
   // The last is what `curl -d` says of everything.
   if (type.empty() || type == "application/json" || type == "application/x-www-form-urlencoded") {
@@ -142,7 +151,7 @@ Status ReadPost(const HttpRequest& request, PostFormat format, const PostTerms& 
 HandlerResult PostLines(Exchange& exchange, PostTerms terms) {
   if (terms.await) {
     co_return co_await exchange.SendError(
-        {ErrorCode::kInvalidArgument, "NDJSON is not awaited; post JSON", "wait_for"});
+        {ErrorCode::kInvalidArgument, "NDJSON is not awaited; post JSON", "wait"});
   }
   PostStream stream(exchange, terms.common);
   const Status status = co_await stream.Run();

@@ -49,21 +49,17 @@ Status PostStream::TakeLine(std::string_view line) {
   return {};
 }
 
-Status PostStream::TakeLines(bool at_end) {
-  size_t begin = 0;
-  Status status;
-  while (status && batch_.size() < kBatchEvents && batch_bytes_ < kBatchBytes) {
-    const size_t end = text_.find('\n', begin);
-    if (end == std::string::npos) break;
-    status = TakeLine(std::string_view(text_).substr(begin, end - begin));
-    begin = end + 1;
+bool PostStream::Full() const {
+  return batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes;
+}
+
+Result<bool> PostStream::TakeLines() {
+  while (!Full()) {
+    const auto line = text_.Next();
+    if (!line) return false;
+    POSTROAD_TRY(TakeLine(*line));
   }
-  text_.erase(0, begin);
-  if (status && at_end && !text_.empty() && text_.find('\n') == std::string::npos) {
-    status = TakeLine(text_);
-    text_.clear();
-  }
-  return status;
+  return true;
 }
 
 Result<broker::PendingPost> PostStream::Build() const {
@@ -97,26 +93,38 @@ asio::awaitable<Status> PostStream::PostBatch() {
   co_return Status();
 }
 
+// Posts what is a batch, or all there is where nothing more is here.
+asio::awaitable<Status> PostStream::TakePiece(bool at_end) {
+  for (bool more = true; more;) {
+    Result<bool> taken = TakeLines();
+    more = taken.value_or(false);
+    if (taken && !more && at_end && !text_.rest().empty()) {
+      if (auto last = TakeLine(text_.rest()); !last) taken = Fail(last.error());
+      text_.Clear();
+    }
+    if (taken && !more && !at_end && exchange_.MoreIsHere()) break;
+    // What came before a bad line is stored.
+    if (auto posted = co_await PostBatch(); !posted) co_return posted;
+    if (!taken) co_return Fail(At(taken.error(), lines_));
+  }
+  co_return Status();
+}
+
 asio::awaitable<Status> PostStream::Run() {
   const uint64_t longest = exchange_.gateway().options.max_body_bytes;
   for (bool at_end = false; !at_end;) {
     auto piece = co_await exchange_.ReadPiece();
     if (!piece) co_return Fail(At(piece.error(), lines_ + 1));
     at_end = piece->empty();
-    text_.append(*piece);
-    do {
-      auto taken = TakeLines(at_end);
-      // What came before a bad line is stored.
-      const bool full = batch_.size() >= kBatchEvents || batch_bytes_ >= kBatchBytes;
-      const bool wait = taken && !at_end && !full && exchange_.MoreIsHere();
-      if (wait) break;
-      if (auto posted = co_await PostBatch(); !posted) co_return posted;
-      if (!taken) co_return Fail(At(taken.error(), lines_));
-    } while (text_.find('\n') != std::string::npos);
-    if (text_.size() > longest) {
+    text_.Append(*piece);
+    if (auto taken = co_await TakePiece(at_end); !taken) co_return taken;
+    if (text_.rest().size() > longest) {
       co_return Fail(At(HttpError(413, ErrorCode::kInvalidArgument,
                                   "a line is longer than http.max_body_bytes", "BODY_TOO_LARGE"),
                         lines_ + 1));
+    }
+    if (auto held = exchange_.HoldBody(text_.rest().size() + batch_bytes_); !held) {
+      co_return Fail(At(held.error(), lines_ + 1));
     }
   }
   co_return Status();

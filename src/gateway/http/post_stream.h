@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/http/exchange.h"
+#include "gateway/http/line_buffer.h"
 #include "gateway/values/post_json.h"
 
 namespace postroad::gateway {
@@ -30,15 +31,18 @@ class PostStream {
     Event event;
   };
 
-  Status TakeLines(bool at_end);
+  // Until the batch is full; false: there are no more.
+  Result<bool> TakeLines();
+  bool Full() const;
   Status TakeLine(std::string_view line);
+  boost::asio::awaitable<Status> TakePiece(bool at_end);
   boost::asio::awaitable<Status> PostBatch();
   Result<broker::PendingPost> Build() const;
   Error At(Error error, uint64_t line) const;
 
   Exchange& exchange_;
   const PostCommon common_;
-  std::string text_;    // what has come and is not taken yet
+  LineBuffer text_;     // what has come and is not taken yet
   uint64_t lines_ = 0;  // taken
   std::vector<Line> batch_;
   size_t batch_bytes_ = 0;

@@ -5,6 +5,8 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 
+#include "core/utf8.h"
+
 namespace postroad::gateway {
 
 namespace json = boost::json;
@@ -15,6 +17,20 @@ constexpr char kStatusKey[] = "http_status";
 constexpr size_t kMaxValueBytes = 200;
 
 json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+// What was sent may be repeated, and need not be UTF-8, as JSON must be.
+json::string Clean(std::string_view text) {
+  if (IsValidUtf8(text)) return json::string(View(text));
+  json::string clean;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x80) {
+      clean.push_back(c);
+    } else {
+      clean.append("\uFFFD");
+    }
+  }
+  return clean;
+}
 
 unsigned StatusFor(const Error& error) {
   const auto own = error.metadata.find(kStatusKey);
@@ -114,14 +130,14 @@ json::object Problem(const Error& error, const std::optional<std::string>& value
   problem["title"] = View({title.data(), title.size()});
   problem["status"] = status;
   problem["detail"] =
-      View(error.field.empty() ? error.message : error.field + ": " + error.message);
+      Clean(error.field.empty() ? error.message : error.field + ": " + error.message);
   problem["code"] = View(ErrorCodeName(error.code));
   problem["reason"] = View(reason);
-  if (!error.field.empty()) problem["field"] = View(error.field);
-  if (value) problem["value"] = View(Shortened(*value));
+  if (!error.field.empty()) problem["field"] = Clean(error.field);
+  if (value) problem["value"] = Clean(Shortened(*value));
   json::object metadata;
   for (const auto& [name, text] : error.metadata) {
-    if (name != kStatusKey) metadata[View(name)] = View(text);
+    if (name != kStatusKey) metadata[View(name)] = Clean(text);
   }
   if (!metadata.empty()) problem["metadata"] = std::move(metadata);
   return problem;

@@ -59,20 +59,28 @@ asio::awaitable<Result<std::shared_ptr<PullSession>>> SessionOf(Exchange& exchan
 
 asio::awaitable<Pulled> Pull(Exchange& exchange, std::shared_ptr<PullSession> session,
                              PullTerms terms) {
-  const auto pulled = std::make_shared<std::optional<Pulled>>();
+  struct Outcome {
+    std::optional<Pulled> pulled;
+    bool awaited = true;
+  };
+  const auto outcome = std::make_shared<Outcome>();
   const uint64_t ticket = exchange.gateway().pull_sessions.NextTicket();
   session->Pull(ticket, terms.max, terms.wait, exchange.executor(),
-                [pulled, signal = exchange.signal()](Pulled got) {
-                  *pulled = std::move(got);
+                [outcome, signal = exchange.signal(), weak = std::weak_ptr(session)](Pulled got) {
+                  if (const auto from = weak.lock(); from && !outcome->awaited) {
+                    return from->GiveBack(got.deliveries);
+                  }
+                  outcome->pulled = std::move(got);
                   signal->Set();
                 });
   exchange.WatchPeer();
-  while (!*pulled && !exchange.peer_gone() && !exchange.stopping()) {
+  while (!outcome->pulled && !exchange.peer_gone() && !exchange.stopping()) {
     co_await exchange.signal()->Wait();
   }
-  if (!*pulled) session->Cancel(ticket);
   co_await exchange.UnwatchPeer();
-  if (*pulled) co_return **std::move(pulled);
+  if (outcome->pulled) co_return *std::move(outcome->pulled);
+  outcome->awaited = false;
+  session->Cancel(ticket);
   co_return Pulled{.error = broker::Draining()};
 }
 
@@ -135,12 +143,13 @@ HandlerResult HandlePull(Exchange& exchange) {
   if (!body) co_return co_await exchange.SendError(body.error());
   auto session = co_await SessionOf(exchange, KeyOf(exchange.request(), terms->consumer));
   if (!session) co_return co_await exchange.SendError(session.error());
-  Pulled pulled = co_await Pull(exchange, *std::move(session), *terms);
-  if (exchange.peer_gone()) co_return;
+  Pulled pulled = co_await Pull(exchange, *session, *terms);
+  if (exchange.peer_gone()) co_return (*session)->GiveBack(pulled.deliveries);
   if (pulled.error) co_return co_await exchange.SendError(*pulled.error);
   auto text = DeliveriesText(pulled.deliveries);
   if (!text) co_return co_await exchange.SendError(text.error());
   co_await exchange.Send(JsonText(*std::move(text)));
+  if (exchange.peer_gone()) (*session)->GiveBack(pulled.deliveries);
 }
 
 HandlerResult HandleSettle(Exchange& exchange) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 
 namespace postroad::gateway {
 namespace {
@@ -103,31 +104,13 @@ void PullSession::Begin(Waiting waiting, Duration wait) {
         self->GrantCredit();
       });
   waiting_.push_back(std::move(waiting));
-  Serve();
+  GrantCredit();
 }
 
 void PullSession::Answer(Waiting& waiting, Pulled pulled) {
   waiting.executor->Post([done = std::move(waiting.done), pulled = std::move(pulled)]() mutable {
     done(std::move(pulled));
   });
-}
-
-// Gives what is here to who waits, the first first.
-void PullSession::Serve() {
-  const MonotonicTime now = parts_.clock.Monotonic();
-  while (!held_.empty() && held_.front().until <= now)
-    held_.pop_front();  // others have them by now
-  while (!waiting_.empty() && !held_.empty()) {
-    Pulled pulled;
-    while (!held_.empty() && pulled.deliveries.size() < waiting_.front().max) {
-      pulled.deliveries.push_back(std::move(held_.front().delivery));
-      held_.pop_front();
-    }
-    Waiting served = std::move(waiting_.front());
-    waiting_.pop_front();
-    Answer(served, std::move(pulled));
-  }
-  GrantCredit();
 }
 
 // Credit is what the requests that wait have room for, no more.
@@ -140,10 +123,38 @@ void PullSession::GrantCredit() {
 }
 
 void PullSession::OnDeliveries(std::vector<delivery::Delivery> deliveries) {
-  const MonotonicTime until = parts_.clock.Monotonic() + ack_deadline_;
-  for (auto& delivery : deliveries) held_.push_back({std::move(delivery), until});
   KeepFor(ack_deadline_);
-  Serve();
+  auto next = deliveries.begin();
+  while (!waiting_.empty() && next != deliveries.end()) {
+    Waiting served = std::move(waiting_.front());
+    waiting_.pop_front();
+    const auto count =
+        std::min<uint64_t>(served.max, static_cast<uint64_t>(deliveries.end() - next));
+    const auto end = next + static_cast<ptrdiff_t>(count);
+    Answer(served, {.deliveries = {std::move_iterator(next), std::move_iterator(end)}});
+    next = end;
+  }
+  // They were on their way when their request's time was over.
+  std::vector<delivery::DeliveryId> late;
+  for (; next != deliveries.end(); ++next) late.push_back(next->id);
+  Return(late);
+  GrantCredit();
+}
+
+void PullSession::GiveBack(const std::vector<delivery::Delivery>& deliveries) {
+  if (deliveries.empty()) return;
+  std::vector<delivery::DeliveryId> ids;
+  for (const auto& delivery : deliveries) ids.push_back(delivery.id);
+  parts_.executor.Post([self = shared_from_this(), ids = std::move(ids)] { self->Return(ids); });
+}
+
+void PullSession::Return(const std::vector<delivery::DeliveryId>& ids) {
+  if (!member_ || ids.empty()) return;
+  std::vector<delivery::Settlement> settlements;
+  for (const delivery::DeliveryId id : ids) {
+    settlements.push_back({.kind = delivery::SettleKind::kReturn, .id = id});
+  }
+  member_->Settle(std::move(settlements));
 }
 
 void PullSession::OnClosed(Error reason) { End(reason); }
@@ -155,7 +166,6 @@ void PullSession::End(const Error& reason) {
   idle_timer_.Cancel();
   for (Waiting& waiting : waiting_) Answer(waiting, {.error = reason});
   waiting_.clear();
-  held_.clear();
   parts_.on_gone();
 }
 

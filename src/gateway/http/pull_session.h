@@ -56,6 +56,8 @@ class PullSession final : public std::enable_shared_from_this<PullSession>,
   void Pull(uint64_t ticket, uint64_t max, Duration wait, Executor& executor, PullDone done);
   // Nobody waits for that pull any more; what it would have got goes to the next.
   void Cancel(uint64_t ticket);
+  // What nobody was told of: it is delivered again at once, its attempt not counted.
+  void GiveBack(const std::vector<delivery::Delivery>& deliveries);
   void Settle(std::vector<delivery::Settlement> settlements, Executor& executor, SettleDone done);
   // Leaves the subscription; what waits is told `reason`. `done` on the executor.
   void Leave(Error reason, std::function<void()> done);
@@ -68,11 +70,6 @@ class PullSession final : public std::enable_shared_from_this<PullSession>,
     PullDone done;
     Executor::Timer timer;
   };
-  struct Held {
-    delivery::Delivery delivery;
-    MonotonicTime until{};  // its ack deadline
-  };
-
   // delivery::MemberSink
   void OnDeliveries(std::vector<delivery::Delivery> deliveries) override;
   void OnSettleFailures(std::vector<delivery::SettleFailure>) override {}
@@ -80,8 +77,8 @@ class PullSession final : public std::enable_shared_from_this<PullSession>,
 
   Status Join();
   void Begin(Waiting waiting, Duration wait);
-  void Serve();
   void GrantCredit();
+  void Return(const std::vector<delivery::DeliveryId>& ids);
   void Answer(Waiting& waiting, Pulled pulled);
   void End(const Error& reason);
   void KeepFor(Duration time);
@@ -94,7 +91,6 @@ class PullSession final : public std::enable_shared_from_this<PullSession>,
   // On the executor only.
   std::unique_ptr<delivery::Member> member_;
   std::deque<Waiting> waiting_;
-  std::deque<Held> held_;  // delivered when nobody waited any more
   MonotonicTime keep_until_{};
   Executor::Timer idle_timer_;
   bool over_ = false;

@@ -1,12 +1,14 @@
 // See request.h.
 #include "gateway/http/request.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
 #include "core/names.h"
+#include "core/utf8.h"
 
 namespace postroad::gateway {
 
@@ -95,11 +97,21 @@ Status HttpRequest::CheckQuery(std::initializer_list<std::string_view> known) co
 }
 
 Status ParseTarget(HttpRequest& request) {
+  const auto bad = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message), "", "BAD_TARGET");
+  };
   const auto target = request.head.target();
-  const auto parsed = urls::parse_uri_reference({target.data(), target.size()});
+  // What begins with a slash is a path, also "//host/path" (RFC 9112, 3.2.1).
+  const auto parsed = target.starts_with('/')
+                          ? urls::parse_origin_form({target.data(), target.size()})
+                          : urls::parse_absolute_uri({target.data(), target.size()});
   if (!parsed || !parsed->is_path_absolute()) {
-    return Fail(ErrorCode::kInvalidArgument, "the request's target is no absolute path", "",
-                "BAD_TARGET");
+    return bad("the request's target is no absolute path");
+  }
+  const bool http =
+      parsed->scheme_id() == urls::scheme::http || parsed->scheme_id() == urls::scheme::https;
+  if (!target.starts_with('/') && (!http || parsed->encoded_host().empty())) {
+    return bad("the request's target is no http URI");
   }
   request.path = std::string(parsed->encoded_path());
   for (const auto& segment : parsed->segments()) request.segments.emplace_back(segment);
@@ -109,6 +121,11 @@ Status ParseTarget(HttpRequest& request) {
     // A lone "?" is one parameter without a name.
     if (!parameter.key.empty()) request.query.emplace_back(parameter.key, parameter.value);
   }
+  bool text = std::ranges::all_of(request.segments, IsValidUtf8);
+  for (const auto& [key, value] : request.query) {
+    text = text && IsValidUtf8(key) && IsValidUtf8(value);
+  }
+  if (!text) return bad("the request's target is not UTF-8 once decoded");
   return {};
 }
 

@@ -60,14 +60,14 @@ namespace {
 constexpr std::string_view kQuestionRoute = "postroad.question";
 
 Result<broker::AskRequest> AskOf(const HttpRequest& request) {
-  POSTROAD_TRY(request.CheckQuery({"user", "to", "wait_for", "timeout", "route"}));
+  POSTROAD_TRY(request.CheckQuery({"user", "to", "wait", "timeout", "route"}));
   broker::AskRequest ask;
   ask.user = request.Query("user").value_or("");
   ask.to = request.Query("to").value_or("all");
   ask.route = request.Query("route").value_or(std::string(kQuestionRoute));
-  const std::string wait_for = request.Query("wait_for").value_or("first");
-  if (wait_for != "first" && wait_for != "all") return Invalid("wait_for", "must be first or all");
-  ask.first = wait_for == "first";
+  const std::string wait = request.Query("wait").value_or("first");
+  if (wait != "first" && wait != "all") return Invalid("wait", "must be first or all");
+  ask.first = wait == "first";
   POSTROAD_ASSIGN(const auto timeout, request.QueryDuration("timeout"));
   if (timeout) ask.timeout = *timeout;
   return ask;

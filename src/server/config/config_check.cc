@@ -60,6 +60,11 @@ std::vector<ConfigProblem> CheckConfig(const Config& config) {
         {"grpc.max_message_bytes",
          "must be more than the largest max_event_bytes, which is " + ShowBytes(largest)});
   }
+  if (config.http.body_memory_bytes < config.http.max_body_bytes) {
+    problems.push_back(
+        {"http.body_memory_bytes", "must be at least http.max_body_bytes, which is " +
+                                       ShowBytes(config.http.max_body_bytes)});
+  }
   return problems;
 }
 

@@ -141,6 +141,11 @@ Status CheckOrigin(const std::string& text) {
   return Invalid({}, "must be an origin as in \"https://app.example.com\", or \"*\"");
 }
 
+Status CheckHost(const std::string& text) {
+  if (!text.empty() && text.find_first_of(":/* ") == std::string::npos) return {};
+  return Invalid({}, "must be a name as in \"dev.example.com\", without scheme and port");
+}
+
 void DeclareRSocket(Settings& settings, Config& config) {
   rsocket_gateway::RSocketOptions& rsocket = config.rsocket;
   settings.Text("rsocket.path", "Where RSocket is on listen.http, by WebSocket. Empty: nowhere.",
@@ -232,10 +237,19 @@ void DeclareHttp(Settings& settings, gateway::HttpOptions& http) {
   settings.Bytes("http.max_body_bytes",
                  "The longest body of a request, unpacked; of NDJSON, the longest line.",
                  http.max_body_bytes, {kKiB, kGiB});
+  settings.Bytes("http.body_memory_bytes",
+                 "Of all bodies together that are being gathered or handled; a request whose body "
+                 "finds no room is answered 429 OVERLOADED.",
+                 http.body_memory_bytes, {kKiB, 1024 * kGiB});
   settings.List("http.cors_origins",
                 "Origins of web pages that may use the API (CORS), as in "
                 "\"https://app.example.com\"; \"*\": all. Empty: only pages of this address.",
                 http.cors_origins, CheckOrigin);
+  settings.List("http.hosts",
+                "Names beside localhost and addresses by which a server that asks for no keys, and "
+                "listens on this machine only, may be called (Host, without the port); others are "
+                "answered 421, since a web page could point its own name here (DNS rebinding).",
+                http.hosts, CheckHost);
   settings.Flag("http.query_tokens",
                 "Whether a key may stand in the query as `access_token`, for EventSource, which "
                 "sets no headers. Proxies tend to log queries.",

@@ -24,7 +24,7 @@ test('notifications.html', async () => {
   const page = await context.newPage();
   await page.goto(`${example('notifications.html')}?server=${t.server.url}&user=u-8`);
   await page.getByText('Connected by websocket').waitFor();
-  const path = '/v1/events?topic=user/u-8&wait_for=acked&timeout=20s';
+  const path = '/v1/events?topic=user/u-8&wait=acked&timeout=20s';
   const receipt = t.server.fetch(path, 'POST', { payload: { text: 'from a service' } });
   await page.getByRole('listitem').filter({ hasText: 'from a service' }).getByRole('button').click();
   const [result] = (await receipt).receipts;

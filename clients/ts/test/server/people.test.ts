@@ -18,7 +18,7 @@ receivers = "one"
 
 for (const transport of ['websocket', 'sse'] as const) {
   const receipt = (user: string, payload: unknown): Promise<any> => t.server.fetch(
-    `/v1/events?topic=user/${user}&wait_for=acked&timeout=10s`, 'POST', { payload },
+    `/v1/events?topic=user/${user}&wait=acked&timeout=10s`, 'POST', { payload },
   );
 
   test(`${transport}: who posts reads that it was handled, answered, or failed`, async () => {

@@ -1,17 +1,16 @@
 // A client that sends any bytes, for what well-behaved ones would not send.
-#ifndef POSTROAD_TESTS_HTTP_HTTP_CLIENT_H_
-#define POSTROAD_TESTS_HTTP_HTTP_CLIENT_H_
+#ifndef POSTROAD_TESTS_SUPPORT_HTTP_CLIENT_H_
+#define POSTROAD_TESTS_SUPPORT_HTTP_CLIENT_H_
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <string>
+#include <utility>
+
+#include "tests/support/loopback.h"
 
 namespace postroad::testing {
 
@@ -35,48 +34,18 @@ struct HttpReply {
   }
 };
 
-// Reads give up after a minute, which only a failing test waits for.
 class HttpClient {
  public:
-  // `receive_bytes`: of the socket's buffer; 0: the system's.
-  explicit HttpClient(uint16_t port, int receive_bytes = 0)
-      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience = {.tv_sec = 60};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_bytes > 0) {
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-    }
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-  }
-  ~HttpClient() { Close(); }
-  HttpClient(const HttpClient&) = delete;
+  // As of Loopback.
+  explicit HttpClient(uint16_t port, int receive_bytes = 0) : socket_(port, receive_bytes) {}
 
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
+  void Close() { socket_.Close(); }
   // False if the server has closed.
-  bool Send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<size_t>(sent));
-    }
-    return true;
-  }
-  void FinishSending() { shutdown(fd_, SHUT_WR); }
+  bool Send(std::string_view text) { return socket_.Send(text); }
+  void FinishSending() { socket_.FinishSending(); }
 
   // More of what comes; false at the end.
-  bool Fill() {
-    char buffer[16384];
-    const ssize_t got = recv(fd_, buffer, sizeof buffer, 0);
-    EXPECT_FALSE(got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        << "the server neither answers nor closes; so far: " << pending_;
-    if (got > 0) pending_.append(buffer, static_cast<size_t>(got));
-    return got > 0;
-  }
+  bool Fill() { return socket_.Receive(pending_); }
   // Up to and with `mark`; all there is if it does not come.
   std::string ReadUntil(std::string_view mark) {
     size_t at = 0;
@@ -172,7 +141,7 @@ class HttpClient {
   }
 
  private:
-  int fd_;
+  Loopback socket_;
   std::string pending_;
   std::string events_;
   bool cut_off_ = false;
@@ -180,4 +149,4 @@ class HttpClient {
 
 }  // namespace postroad::testing
 
-#endif  // POSTROAD_TESTS_HTTP_HTTP_CLIENT_H_
+#endif  // POSTROAD_TESTS_SUPPORT_HTTP_CLIENT_H_

@@ -10,6 +10,7 @@
 #include "core/bytes.h"
 #include "core/event_wire.h"
 #include "core/names.h"
+#include "core/record.h"
 
 namespace postroad {
 namespace {
@@ -184,15 +185,6 @@ size_t HeaderBodySize(std::string_view name, std::string_view value) {
   return BytesSize(name.size()) + BytesSize(value.size());
 }
 
-size_t RecordSize(const EventView& event) {
-  size_t size = TextSize(event.id) + TextSize(event.key) + TextSize(event.type) +
-                TextSize(event.content_type) + TextSize(event.payload) + TimeSize(event.time) +
-                TimeSize(event.deliver_at);
-  for (const auto& [name, value] : event.headers) size += BytesSize(HeaderBodySize(name, value));
-  for (const auto& key : event.search_keys) size += BytesSize(key.size());
-  return size;
-}
-
 char* WriteVarint(char* out, uint64_t value) {
   while (value >= 0x80) {
     *out++ = static_cast<char>(value | 0x80);
@@ -307,6 +299,15 @@ Status ParseRecord(std::string_view record, EventView& out) {
   return {};
 }
 
+size_t RecordSize(const EventView& event) {
+  size_t size = TextSize(event.id) + TextSize(event.key) + TextSize(event.type) +
+                TextSize(event.content_type) + TextSize(event.payload) + TimeSize(event.time) +
+                TimeSize(event.deliver_at);
+  for (const auto& [name, value] : event.headers) size += BytesSize(HeaderBodySize(name, value));
+  for (const auto& key : event.search_keys) size += BytesSize(key.size());
+  return size;
+}
+
 size_t AppendToBody(const EventView& event, std::string& body) {
   const size_t record = RecordSize(event);
   const size_t entry = BytesSize(record);
@@ -321,13 +322,17 @@ size_t AppendToBody(const EventView& event, std::string& body) {
   return entry;
 }
 
+void AppendRecord(const EventView& event, std::string& out) {
+  const size_t before = out.size(), size = RecordSize(event);
+  out.resize_and_overwrite(before + size, [&](char* bytes, size_t) {
+    WriteRecord(bytes + before, event);
+    return before + size;
+  });
+}
+
 std::string EncodeRecord(const EventView& event) {
   std::string record;
-  const size_t size = RecordSize(event);
-  record.resize_and_overwrite(size, [&](char* bytes, size_t) {
-    WriteRecord(bytes, event);
-    return size;
-  });
+  AppendRecord(event, record);
   return record;
 }
 

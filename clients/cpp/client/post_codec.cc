@@ -4,6 +4,7 @@
 #include "client/status.h"
 #include "client/wire.h"
 #include "core/names.h"
+#include "core/record.h"
 
 namespace postroad::client {
 namespace {
@@ -38,12 +39,21 @@ PostResult ParseResult(std::string_view bytes) {
 
 }  // namespace
 
-Status CheckPosted(const EventView& event, std::string_view field) {
-  POSTROAD_TRY(CheckTopicName(event.topic, std::string(field) + ".topic"));
-  if (IsSystemTopic(event.topic)) {
-    return Invalid(std::string(field) + ".topic", "topics that begin with '_' are the server's own",
+Status CheckPostedTopic(std::string_view topic, std::string_view field) {
+  POSTROAD_TRY(CheckTopicName(topic, field));
+  if (IsSystemTopic(topic)) {
+    return Invalid(std::string(field), "topics that begin with '_' are the server's own",
                    "SYSTEM_TOPIC");
   }
+  return {};
+}
+
+Status CheckPosted(const EventView& event, std::string_view field) {
+  POSTROAD_TRY(CheckPostedTopic(event.topic, std::string(field) + ".topic"));
+  return CheckPostedButTopic(event, field);
+}
+
+Status CheckPostedButTopic(const EventView& event, std::string_view field) {
   POSTROAD_TRY(CheckEvent(event, field));
   if (event.payload.size() > kMaxEventBytes) {
     return Invalid(std::string(field) + ".payload",
@@ -55,23 +65,16 @@ Status CheckPosted(const EventView& event, std::string_view field) {
 }
 
 void AppendPosted(const EventView& event, std::string& request) {
-  // Core's body entry, without the frame it has there: another tag is due here, and the topic.
-  thread_local std::string entry;
-  entry.clear();
-  AppendToBody(event, entry);
-  std::string_view record = entry;
-  record.remove_prefix(1);
-  const uint64_t size = TakeVarint(record).value_or(0);
   const size_t topic_size = 1 + VarintSize(event.topic.size()) + event.topic.size();
   PutVarint(request, kEventsField << 3 | 2);
-  PutVarint(request, topic_size + size);
+  PutVarint(request, topic_size + RecordSize(event));
   PutBytesField(request, kTopicField, event.topic);
-  request.append(record);
-  if (entry.capacity() > (1 << 20)) std::string().swap(entry);  // one large event, not for ever
+  AppendRecord(event, request);
 }
 
-Result<PostReply> ParsePostReply(std::string_view bytes) {
+Result<PostReply> ParsePostReply(std::string_view bytes, size_t expected) {
   PostReply reply;
+  reply.results.reserve(expected);
   PostDurability durability = PostDurability::kMemory;
   WireReader reader(bytes);
   WireField field;

@@ -18,6 +18,9 @@ inline constexpr size_t kMaxRequestBytes = 8 << 20;
 
 // Checks what can be checked without the server, naming `field` ("events[3]").
 Status CheckPosted(const EventView& event, std::string_view field);
+// The two parts of it: the topic, which is often that of the event before, and all else.
+Status CheckPostedTopic(std::string_view topic, std::string_view field);
+Status CheckPostedButTopic(const EventView& event, std::string_view field);
 
 // Appends the event, with topic, as one entry of PostRequest.events.
 void AppendPosted(const EventView& event, std::string& request);
@@ -28,8 +31,8 @@ struct PostReply {
   bool refused = false;
   Error error;  // if refused
 };
-// INTERNAL if malformed.
-Result<PostReply> ParsePostReply(std::string_view bytes);
+// INTERNAL if malformed. Makes room for `expected` results.
+Result<PostReply> ParsePostReply(std::string_view bytes, size_t expected = 0);
 
 }  // namespace postroad::client
 

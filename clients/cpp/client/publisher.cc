@@ -48,21 +48,45 @@ Status CheckSize(size_t events, size_t bytes) {
                  "BATCH_TOO_LARGE");
 }
 
-// Checks and encodes one event; its id, made if it has none, goes to `ids` if that is given.
-Status Encode(const EventView& event, size_t index, Timestamp now, std::string& bytes,
-              std::vector<std::string>* ids) {
-  const std::string_view prefix = "events[";
-  EventView posted = event;
-  std::string id;
-  if (posted.id.empty()) posted.id = id = NewUuidV7(now);
-  if (Status good = client::CheckPosted(posted, "event"); !good) {
-    // The path is made only when it is needed.
-    return client::CheckPosted(posted, std::string(prefix) + std::to_string(index) + "]");
+// Checks and encodes a call's events, one after the other.
+class Encoder {
+ public:
+  // `ids`: where the events' ids go, made for those that have none; may be null.
+  Encoder(std::string& bytes, std::vector<std::string>* ids)
+      : now_(std::chrono::system_clock::now()), bytes_(bytes), ids_(ids) {}
+
+  // `event` is given an id if it has none.
+  Status Add(EventView& event, size_t index) {
+    std::string id;
+    if (event.id.empty()) event.id = id = NewUuidV7(now_);
+    if (Status good = Check(event); !good) {
+      // The path is made only when it is needed.
+      return client::CheckPosted(event, "events[" + std::to_string(index) + "]");
+    }
+    client::AppendPosted(event, bytes_);
+    if (ids_ == nullptr) return {};
+    if (event.id.data() == id.data()) {
+      ids_->push_back(std::move(id));
+    } else {
+      ids_->emplace_back(event.id);
+    }
+    return {};
   }
-  client::AppendPosted(posted, bytes);
-  if (ids) ids->emplace_back(posted.id);
-  return {};
-}
+
+ private:
+  Status Check(const EventView& event) {
+    if (topic_.empty() || event.topic != topic_) {
+      POSTROAD_TRY(client::CheckPostedTopic(event.topic, {}));
+      topic_ = event.topic;
+    }
+    return client::CheckPostedButTopic(event, {});
+  }
+
+  const Timestamp now_;
+  std::string& bytes_;
+  std::vector<std::string>* const ids_;
+  std::string_view topic_;  // of the event before, which was good
+};
 
 template <typename Events, typename ToView>
 Status PostAll(Publisher::Impl& impl, const Events& events, ToView to_view, PostCallback done) {
@@ -71,9 +95,11 @@ Status PostAll(Publisher::Impl& impl, const Events& events, ToView to_view, Post
   bytes.clear();
   PostCall call{.events = static_cast<uint32_t>(events.size())};
   if (done) call.ids.reserve(events.size());
-  const Timestamp now = std::chrono::system_clock::now();
+  Encoder encoder(bytes, done ? &call.ids : nullptr);
+  EventView event;
   for (size_t i = 0; i < events.size(); ++i) {
-    POSTROAD_TRY(Encode(to_view(events[i]), i, now, bytes, done ? &call.ids : nullptr));
+    event = to_view(events[i]);
+    POSTROAD_TRY(encoder.Add(event, i));
   }
   POSTROAD_TRY(CheckSize(events.size(), bytes.size()));
   call.done = std::move(done);

@@ -149,7 +149,7 @@ void Publisher::Impl::AnswerReplies(std::unique_lock<std::mutex>& lock) {
 
 void Publisher::Impl::Answer(std::unique_ptr<PostBatch> batch, const grpc::ByteBuffer& message) {
   const grpc::Slice bytes = client::ToSlice(message);
-  Result<PostReply> reply = client::ParsePostReply(client::ViewOf(bytes));
+  Result<PostReply> reply = client::ParsePostReply(client::ViewOf(bytes), batch->events);
   if (reply && reply->refused) return Refused(std::move(batch), reply->error);
   if (reply && reply->results.size() != batch->events) {
     reply = Fail(ErrorCode::kInternal, "the server answered another number of events");
@@ -208,6 +208,7 @@ void Publisher::Impl::Complete(std::unique_ptr<PostBatch> batch, Result<PostRepl
     }
     Result<std::vector<PostResult>> results;
     if (reply) {
+      results->reserve(call.events);
       for (size_t i = 0; i < call.events; ++i) {
         PostResult& result = reply->results[first + i];
         result.id = std::move(call.ids[i]);

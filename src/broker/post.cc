@@ -50,7 +50,9 @@ Status PostBuilder::Add(EventView& event) {
   if (size() == 0 || event.topic != topic_) POSTROAD_TRY(EnterTopic(event.topic));
   const bool id_made = event.id.empty();
   FillIn(event);
-  POSTROAD_TRY(CheckEvent(event, Field()));
+  // The path is made only when it is needed.
+  if (!CheckEvent(event, {})) [[unlikely]]
+    return CheckEvent(event, Field());
   if (event.payload.size() > settings_.max_event_bytes) {
     return Fail(TooLarge(Field("payload"), "the event is larger than its topic allows",
                          "EVENT_TOO_LARGE", settings_.max_event_bytes));
@@ -63,7 +65,8 @@ Status PostBuilder::Add(EventView& event) {
 }
 
 Status PostBuilder::EnterTopic(std::string_view topic) {
-  POSTROAD_TRY(CheckTopicName(topic, Field("topic")));
+  if (!CheckTopicName(topic, {})) [[unlikely]]
+    return CheckTopicName(topic, Field("topic"));
   if (IsSystemTopic(topic)) {
     return Invalid(Field("topic"),
                    "topics that begin with '_' are Postroad's own and cannot be posted to",

@@ -98,19 +98,20 @@ Result<PostCommand> ParsePost(std::string_view request, broker::Broker& broker,
 grpc::ByteBuffer PostResponse(const broker::PostOutcome& outcome) {
   constexpr size_t kIdBytes = 36;
   std::string out;
-  out.reserve(outcome.results.size() * 12 + outcome.made_ids.size() * 40 / kIdBytes + 16);
+  out.reserve(outcome.results.size() * 16 + outcome.made_ids.size() * 40 / kIdBytes + 16);
   size_t ids = 0;
-  std::string entry;
   for (const broker::PostResult& result : outcome.results) {
-    entry.clear();
+    const uint64_t offset = result.scheduled ? 0 : result.offset.value();
+    const size_t size = (result.id_made ? 2 + kIdBytes : 0) +
+                        (offset != 0 ? 1 + VarintSize(offset) : 0) + (result.duplicate ? 2 : 0) +
+                        (result.scheduled ? 2 : 0);
+    put::Length(out, 1, size);
     if (result.id_made) {
-      put::Text(entry, 1, std::string_view(outcome.made_ids).substr(ids++ * kIdBytes, kIdBytes));
+      put::Text(out, 1, std::string_view(outcome.made_ids).substr(ids++ * kIdBytes, kIdBytes));
     }
-    if (!result.scheduled) put::Number(entry, 2, result.offset.value());
-    put::Number(entry, 3, result.duplicate ? 1 : 0);
-    put::Number(entry, 4, result.scheduled ? 1 : 0);
-    put::Length(out, 1, entry.size());
-    out.append(entry);
+    put::Number(out, 2, offset);
+    put::Number(out, 3, result.duplicate ? 1 : 0);
+    put::Number(out, 4, result.scheduled ? 1 : 0);
   }
   put::Number(out, 2, ToProto(outcome.durability));
   for (const delivery::Receipt& receipt : outcome.receipts) {

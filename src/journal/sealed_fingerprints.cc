@@ -14,7 +14,9 @@ using store::Table;
 
 constexpr size_t kEntriesPerPiece = 256;  // 4 KiB: what one look-up reads
 constexpr size_t kFilterPiece = 64 << 10;
-constexpr size_t kWriteBytes = 1 << 20;
+// A commit's sync waits for all that was written to the log before it: so little at a time, each
+// synced by itself.
+constexpr size_t kWriteBytes = 256 << 10;
 
 std::string Key(char kind, uint64_t number) {
   std::string key(1, kind);
@@ -50,7 +52,7 @@ void SortNearlySorted(SealedFingerprints::Entries& entries) {
   }
 }
 
-// Gathers mutations and writes them a megabyte at a time.
+// Gathers mutations and writes them a piece at a time.
 class Writer {
  public:
   explicit Writer(store::Store& store) : store_(store) {}
@@ -60,7 +62,7 @@ class Writer {
     return bytes_ < kWriteBytes ? Status() : Flush();
   }
   Status Flush() {
-    POSTROAD_TRY(store_.Write(mutations_, false));
+    POSTROAD_TRY(store_.Write(mutations_, true));
     mutations_.clear();
     bytes_ = 0;
     return {};

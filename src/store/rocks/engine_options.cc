@@ -90,7 +90,10 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.max_open_files = 256;
   db.skip_stats_update_on_db_open = true;
   db.max_background_jobs = 2;
-  db.bytes_per_sync = 1 << 20;  // keeps a flush's writing from delaying the log's fsync at its end
+  // A flush or compaction has no more than this on its way to the disk, or the log's fsync would
+  // wait for all that it wrote.
+  db.bytes_per_sync = 1 << 20;
+  db.strict_bytes_per_sync = true;
   // wal_scan has looked at the log before: nothing whole follows where this mode stops.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.info_log = std::make_shared<NoticeLogger>(options.notice);

@@ -17,6 +17,7 @@ class AppendPlan {
 
   // First: finds the topics of all runs.
   Status FindTopics(std::span<const RunToAppend> runs);
+  // Each of them, in their order.
   Status AddRun(const RunToAppend& run);
   // The batch, once all runs are added.
   rocksdb::WriteBatch& Finish(std::span<const Mutation> mutations);
@@ -29,7 +30,6 @@ class AppendPlan {
     TopicState state;
   };
 
-  Topic& Find(std::string_view name);
   // Finds those of `unknown` (in topics_) in the store, or creates them.
   Status LoadOrCreate(std::vector<uint32_t> unknown);
   TopicState Create();
@@ -46,10 +46,10 @@ class AppendPlan {
   // The group's topics, which view RunToAppend::topic; never more than it has runs, so that they
   // stay where they are.
   std::vector<Topic> topics_;
-  NameIndex names_;                // of topics_
-  std::vector<uint32_t> created_;  // in topics_, by name
-  Topic* last_topic_ = nullptr;
-  std::string key_, header_;  // of the run at hand
+  NameIndex names_;                 // of topics_
+  std::vector<uint32_t> topic_of_;  // each run's, in topics_
+  std::vector<uint32_t> created_;   // in topics_, by name
+  std::string key_, header_;        // of the run at hand
 };
 
 namespace {
@@ -119,10 +119,11 @@ AppendPlan::AppendPlan(RocksStore& store, const AppendGroup& group)
   feed_.Reserve(feed_bytes);
   placements_.reserve(group.runs.size());
   topics_.reserve(group.runs.size());
+  topic_of_.reserve(group.runs.size());
 }
 
 Status AppendPlan::AddRun(const RunToAppend& run) {
-  TopicState& state = Find(run.topic).state;
+  TopicState& state = topics_[topic_of_[placements_.size()]].state;
   key_.clear();
   PutRunKey(key_, state.id, state.next);
   header_.clear();
@@ -149,8 +150,13 @@ Status AppendPlan::FindTopics(std::span<const RunToAppend> runs) {
   std::vector<uint32_t> unknown;  // in topics_
   for (const RunToAppend& run : runs) {
     POSTROAD_TRY(CheckRun(run));
-    if (!topics_.empty() && topics_.back().name == run.topic) continue;
-    if (!names_.Add(run.topic, static_cast<uint32_t>(topics_.size())).added) continue;
+    if (!topics_.empty() && topics_.back().name == run.topic) {
+      topic_of_.push_back(static_cast<uint32_t>(topics_.size() - 1));
+      continue;
+    }
+    const auto [number, added] = names_.Add(run.topic, static_cast<uint32_t>(topics_.size()));
+    topic_of_.push_back(number);
+    if (!added) continue;
     const auto state = store_.cache_.Find(run.topic);
     if (!state) unknown.push_back(static_cast<uint32_t>(topics_.size()));
     topics_.push_back({run.topic, state.value_or(TopicState())});
@@ -183,13 +189,6 @@ Status AppendPlan::LoadOrCreate(std::vector<uint32_t> unknown) {
     if (topics_[at].state.id == TopicId()) topics_[at].state = Create();
   }
   return {};
-}
-
-AppendPlan::Topic& AppendPlan::Find(std::string_view name) {
-  if (last_topic_ == nullptr || last_topic_->name != name) {
-    last_topic_ = &topics_[names_.Add(name, 0).number];
-  }
-  return *last_topic_;
 }
 
 TopicState AppendPlan::Create() {

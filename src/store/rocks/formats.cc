@@ -15,6 +15,11 @@ constexpr size_t kTrimFixedBytes = 33;
 void PutTime(std::string& out, Timestamp t) { PutBig64(out, static_cast<uint64_t>(ToNanos(t))); }
 Timestamp GetTime(const char* p) { return FromNanos(static_cast<int64_t>(GetBig64(p))); }
 
+void SetBig64(char* p, uint64_t v) {
+  SetBig32(p, static_cast<uint32_t>(v >> 32));
+  SetBig32(p + 4, static_cast<uint32_t>(v));
+}
+
 bool IsVersion(std::string_view value, size_t at_least) {
   return value.size() >= at_least && value[0] == kVersion;
 }
@@ -39,14 +44,21 @@ std::optional<RunPlace> ParseRunKey(std::string_view key) {
 
 void PutRunHeader(std::string& out, std::string_view key, const RunHeader& header,
                   std::string_view body) {
-  const size_t begin = out.size();
-  out.push_back(kVersion);
-  PutBig32(out, 0);  // the checksum, once the rest is there
-  PutBig32(out, header.count);
-  PutTime(out, header.stored_at);
-  PutBig64(out, header.bytes_before);
-  PutVarint(out, header.topic_name.size());
-  out.append(header.topic_name);
+  const size_t begin = out.size(), name = header.topic_name.size();
+  const size_t end = begin + kRunFixedBytes + VarintSize(name) + name;
+  out.resize_and_overwrite(end, [&](char* bytes, size_t) {
+    char* p = bytes + begin;
+    *p = kVersion;
+    SetBig32(p + kCrcEnd, header.count);
+    SetBig64(p + 9, static_cast<uint64_t>(ToNanos(header.stored_at)));
+    SetBig64(p + 17, header.bytes_before);
+    p += kRunFixedBytes;
+    size_t rest = name;
+    for (; rest >= 0x80; rest >>= 7) *p++ = static_cast<char>(rest | 0x80);
+    *p++ = static_cast<char>(rest);
+    header.topic_name.copy(p, name);
+    return end;
+  });
   const std::string_view rest = std::string_view(out).substr(begin + kCrcEnd);
   const uint32_t crc = ExtendCrc32c(ExtendCrc32c(ExtendCrc32c(0, key), rest), body);
   SetBig32(out.data() + begin + 1, crc);

@@ -89,10 +89,9 @@ class RocksStore final : public Store {
   SpaceReclaimer reclaimer_;
   Epoch epoch_;
   bool clean_start_ = true;
-  TopicCache cache_;
-
   // Held over each append and each deletion of a topic, whose batches depend on what is stored.
   std::mutex append_mutex_;
+  TopicCache cache_;         // guarded by append_mutex_, but for its size
   TopicId next_topic_{1};    // guarded by append_mutex_
   Timestamp last_stored_{};  // guarded by append_mutex_
   // What is committed; written under append_mutex_ (feed_first_: by TrimFeed).

@@ -24,7 +24,6 @@ TopicCache::Place TopicCache::Locate(std::string_view name) {
 }
 
 std::optional<TopicState> TopicCache::Find(std::string_view name) {
-  std::lock_guard lock(mutex_);
   const Place place = Locate(name);
   if (place.way == kWays) return std::nullopt;
   place.set->used[place.way] = ++clock_;
@@ -32,7 +31,6 @@ std::optional<TopicState> TopicCache::Find(std::string_view name) {
 }
 
 void TopicCache::Put(std::string_view name, const TopicState& state) {
-  std::lock_guard lock(mutex_);
   Place place = Locate(name);
   if (!place.set) place.set = std::make_unique<Set>();
   Set& set = *place.set;
@@ -47,16 +45,10 @@ void TopicCache::Put(std::string_view name, const TopicState& state) {
 }
 
 void TopicCache::Erase(std::string_view name) {
-  std::lock_guard lock(mutex_);
   const Place place = Locate(name);
   if (place.way == kWays) return;
   place.set->used[place.way] = 0;
   --size_;
-}
-
-size_t TopicCache::size() const {
-  std::lock_guard lock(mutex_);
-  return size_;
 }
 
 }  // namespace postroad::store

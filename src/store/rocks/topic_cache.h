@@ -3,9 +3,9 @@
 #define POSTROAD_STORE_ROCKS_TOPIC_CACHE_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +27,8 @@ struct TopicState {
 // Keeps about the `capacity` most recently used: each name has its place in one set of a few, of
 // which the least recently used goes. A list of all in order would cost a new topic, which is often
 // used once and never again, several times as much. Holds what is committed and nothing else: only
-// the appender puts, after its commit, so an entry is never older than what is stored. Thread-safe.
+// the appender puts, after its commit, so an entry is never older than what is stored. For one
+// thread at a time, but for size().
 class TopicCache {
  public:
   explicit TopicCache(size_t capacity) : sets_((capacity + kWays - 1) / kWays) {}
@@ -35,7 +36,7 @@ class TopicCache {
   std::optional<TopicState> Find(std::string_view name);
   void Put(std::string_view name, const TopicState& state);
   void Erase(std::string_view name);
-  size_t size() const;
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kWays = 8;
@@ -56,10 +57,9 @@ class TopicCache {
 
   Place Locate(std::string_view name);
 
-  mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Set>> sets_;
   uint64_t clock_ = 0;
-  size_t size_ = 0;
+  std::atomic<size_t> size_ = 0;
 };
 
 }  // namespace postroad::store

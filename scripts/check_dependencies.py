@@ -22,6 +22,7 @@ import sys
 RPC = ["src/gateway/grpc", "src/gateway/killbill", "src/server", "src/cli/bench", "clients/cpp/client"]
 WRAPPED_BY = {
     "rocksdb/": ["src/store/rocks"],
+    "absl/": ["src/gateway/grpc", "src/cli/bench"],
     "grpc/": RPC,
     "grpcpp/": RPC,
     "google/protobuf/": RPC,

@@ -1,5 +1,6 @@
 #include "cli/bench/bench.h"
 
+#include <absl/synchronization/mutex.h>
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
@@ -95,6 +96,8 @@ void PrintLines(const Context& context, const std::vector<Line>& lines, bool qui
 }
 
 Status RunBench(const Context& context, const BenchArgs& args) {
+  // As in the server (gateway/grpc), so that the bare calls are of the same gRPC.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   if (args.bare_server) return ServeBareUnary();
   POSTROAD_ASSIGN(const std::vector<Row> rows, ChosenRows(args.rows));
   Bench bench(context, args.quick ? Sizes::Quick() : Sizes());

@@ -21,6 +21,13 @@ if(NOT POSTROAD_SANITIZE)
   find_package(RocksDB REQUIRED CONFIG)
   set(POSTROAD_ROCKSDB RocksDB::rocksdb)
 endif()
+# The programs' allocator: what one thread makes another often frees, which glibc's has locks for and
+# leaves in pieces. Sanitizers bring their own.
+set(POSTROAD_MALLOC)
+if(NOT POSTROAD_SANITIZE)
+  pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+  set(POSTROAD_MALLOC PkgConfig::JEMALLOC)
+endif()
 pkg_check_modules(MARIADB REQUIRED IMPORTED_TARGET libmariadb)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)

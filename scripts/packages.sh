@@ -4,7 +4,7 @@
 build_packages=(
   ca-certificates ccache clang-19 cmake git libclang-rt-19-dev lld-19 llvm-19 ninja-build pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libcli11-dev libfmt-dev
-  libgrpc++-dev libmariadb-dev libpq-dev libprotobuf-dev librdkafka-dev librocksdb-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev
+  libgrpc++-dev libjemalloc-dev libmariadb-dev libpq-dev libprotobuf-dev librdkafka-dev librocksdb-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev
   libtomlplusplus-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev
 )
 # What the tests need besides.

@@ -7,6 +7,9 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
+#include <memory>
+#include <span>
 
 #include "core/base64.h"
 #include "core/event_rules.h"
@@ -58,6 +61,31 @@ void TakeKey(const MessageView& message, Event& event) {
   }
   event.key = Base64(*message.key);
   TakeHeader(event, std::string(kKeyHeader) + std::string(kEncodingSuffix), "base64");
+}
+
+std::string Hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 0x0F];
+  }
+  return text;
+}
+
+// The key's length goes first, so that where it ends is part of what is hashed.
+std::array<unsigned char, 32> HashOfKeyAndValue(const MessageView& message) {
+  const std::string_view key = message.key.value_or("");
+  const std::string length = message.key ? std::to_string(key.size()) + ":" : "-:";
+  std::array<unsigned char, 32> hash{};
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        &EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  for (const std::string_view part : {std::string_view(length), key, message.value}) {
+    EVP_DigestUpdate(context.get(), part.data(), part.size());
+  }
+  EVP_DigestFinal_ex(context.get(), hash.data(), nullptr);
+  return hash;
 }
 
 Result<Event> DecodeFields(Format format, const MessageView& message) {
@@ -157,21 +185,18 @@ Result<Event> DecodeMessage(Format format, const MessageView& message, std::stri
   return event;
 }
 
-std::string IdFromPlace(std::string_view cluster_id, const MessageView& message) {
-  std::string place(kUrlNamespace);
-  place.append("kafka://").append(cluster_id).append("/").append(message.topic);
-  place += "/" + std::to_string(message.partition) + "/" + std::to_string(message.offset);
+std::string IdFromRecord(std::string_view cluster_id, const MessageView& message) {
+  std::string record(kUrlNamespace);
+  record.append("kafka://").append(cluster_id).append("/").append(message.topic);
+  record += "/" + std::to_string(message.partition) + "/" + std::to_string(message.offset);
+  const auto time = std::chrono::floor<std::chrono::milliseconds>(message.time.time_since_epoch());
+  record += "/" + std::to_string(time.count()) + "/" + Hex(HashOfKeyAndValue(message));
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  EVP_Digest(place.data(), place.size(), hash.data(), nullptr, EVP_sha1(), nullptr);
+  EVP_Digest(record.data(), record.size(), hash.data(), nullptr, EVP_sha1(), nullptr);
   hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
   hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
-  std::string id;
-  for (size_t i = 0; i < 16; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    if (i == 4 || i == 6 || i == 8 || i == 10) id += '-';
-    id += kDigits[hash[i] >> 4];
-    id += kDigits[hash[i] & 0x0F];
-  }
+  std::string id = Hex(std::span(hash).first(16));
+  for (const size_t at : {8, 13, 18, 23}) id.insert(at, 1, '-');
   return id;
 }
 

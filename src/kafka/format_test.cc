@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "kafka/topic_names.h"
 
 namespace postroad::kafka {
@@ -118,13 +120,30 @@ TEST(Decode, TakesTheIdOfTheNamedHeader) {
   EXPECT_EQ(DecodeMessage(Format::kRaw, message, "other")->id, "");
 }
 
-TEST(IdFromPlace, IsOfTheMessageAlone) {
-  const MessageView message{.topic = "t", .partition = 3, .offset = 42};
-  // uuid.uuid5(uuid.NAMESPACE_URL, "kafka://c/t/3/42") in Python.
-  EXPECT_EQ(IdFromPlace("c", message), "e7824a29-fd27-55e7-a57f-fdf43103895a");
-  EXPECT_NE(IdFromPlace("c", {.topic = "t", .partition = 3, .offset = 43}),
-            IdFromPlace("c", message));
-  EXPECT_NE(IdFromPlace("d", message), IdFromPlace("c", message));
+// In Python: uuid.uuid5(uuid.NAMESPACE_URL, "kafka://c/t/3/42/1500/" +
+// sha256(b"1:kv").hexdigest()).
+TEST(IdFromRecord, IsOfTheMessageAlone) {
+  const MessageView message{.topic = "t",
+                            .partition = 3,
+                            .offset = 42,
+                            .key = "k",
+                            .value = "v",
+                            .time = Timestamp(std::chrono::milliseconds(1500))};
+  EXPECT_EQ(IdFromRecord("c", message), "6f1dba33-c5a9-59ee-8a20-41f043ba07ec");
+  std::set<std::string> ids = {IdFromRecord("c", message), IdFromRecord("d", message)};
+  const auto with = [&](const auto& change) {
+    MessageView other = message;
+    change(other);
+    ids.insert(IdFromRecord("c", other));
+  };
+  with([](MessageView& other) { other.offset = 43; });
+  with([](MessageView& other) { other.partition = 4; });
+  with([](MessageView& other) { other.time += std::chrono::milliseconds(1); });
+  with([](MessageView& other) { other.value = "w"; });
+  with([](MessageView& other) { other.key = "j"; });
+  with([](MessageView& other) { other.key = std::nullopt; });
+  with([](MessageView& other) { other.key = "kv", other.value = ""; });
+  EXPECT_EQ(ids.size(), 9U);
 }
 
 TEST(TopicNames, FollowKafkasRules) {

@@ -118,6 +118,33 @@ TEST(KafkaIn, PutsBadMessagesIntoADeadLetterTopic) {
   EXPECT_EQ(server.Stop().code, 0);
 }
 
+// Whose offsets count from 0 again.
+TEST(KafkaIn, TakesTheMessagesOfATopicDeletedAndMadeAgain) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 1);
+  ProduceToKafka(kafka.address(), Numbered(0, 10));
+  auto server = std::make_unique<ServerProcess>(ServerOptions{.config = InFrom(kafka.address())});
+  const std::string data = server->data();
+  EXPECT_EQ(ReadEvents(*server, {"orders"}, 10).size(), 10U);
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", "orders", 1) == 10; }));
+  EXPECT_EQ(server->Stop().code, 0);
+  DeleteKafkaTopic(kafka.address(), "orders");
+  CreateKafkaTopic(kafka.address(), "orders", 1);
+  ProduceToKafka(kafka.address(), Numbered(10, 20));
+  // Another group, which reads the whole topic; and one more, for which all is there already.
+  for (const std::string group : {"second", "third"}) {
+    ServerProcess again(
+        {.data = data, .config = InFrom(kafka.address(), "group = \"" + group + "\"")});
+    EXPECT_TRUE(
+        Eventually([&] { return CommittedOffsets(kafka.address(), group, "orders", 1) == 10; }));
+    EXPECT_EQ(LogHas(again, "orders"), 20);
+    EXPECT_EQ(Metric(again, "duplicates_total"), group == "second" ? 0 : 10);
+    EXPECT_EQ(again.Stop().code, 0);
+  }
+}
+
 class Strategies : public ::testing::TestWithParam<std::string> {};
 
 // Message by message it stores slower than Kafka gives.

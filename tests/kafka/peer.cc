@@ -76,6 +76,18 @@ int PartitionsOf(rd_kafka_t* client, const std::string& topic) {
   return partitions;
 }
 
+// Asks for all topics, so that asking makes none.
+bool HasTopic(rd_kafka_t* client, const std::string& topic) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (rd_kafka_metadata(client, 1, nullptr, &metadata, 5000) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return true;
+  }
+  bool found = false;
+  for (int i = 0; i < metadata->topic_cnt; ++i) found |= metadata->topics[i].topic == topic;
+  rd_kafka_metadata_destroy(metadata);
+  return found;
+}
+
 void Produce(rd_kafka_t* client, const KafkaRecord& record) {
   std::vector<rd_kafka_vu_t> parts;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
@@ -139,6 +151,37 @@ void CreateKafkaTopic(const std::string& address, const std::string& topic, int 
   rd_kafka_queue_destroy(queue);
   rd_kafka_NewTopic_destroy(made);
   EXPECT_EQ(PartitionsOf(client.get(), topic), partitions);
+}
+
+void DeleteKafkaTopic(const std::string& address, const std::string& topic) {
+  const Client client = Connect(RD_KAFKA_PRODUCER, address);
+  rd_kafka_DeleteTopic_t* gone = rd_kafka_DeleteTopic_new(topic.c_str());
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client.get());
+  rd_kafka_DeleteTopics(client.get(), &gone, 1, nullptr, queue);
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 30'000);
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
+  rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_DeleteTopic_destroy(gone);
+  EXPECT_TRUE(Eventually([&] { return !HasTopic(client.get(), topic); }));
+}
+
+void TrimKafkaTopic(const std::string& address, const std::string& topic, int64_t before) {
+  const Client client = Connect(RD_KAFKA_PRODUCER, address);
+  rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(list, topic.c_str(), 0)->offset = before;
+  rd_kafka_DeleteRecords_t* records = rd_kafka_DeleteRecords_new(list);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client.get());
+  rd_kafka_DeleteRecords(client.get(), &records, 1, nullptr, queue);
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 30'000);
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR)
+      << rd_kafka_event_error_string(event);
+  rd_kafka_event_destroy(event);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_DeleteRecords_destroy(records);
+  rd_kafka_topic_partition_list_destroy(list);
 }
 
 void ProduceToKafka(const std::string& address, const std::vector<KafkaRecord>& records) {

@@ -30,6 +30,11 @@ bool KafkaAnswers(const std::string& address);
 void CreateKafkaTopic(const std::string& address, const std::string& topic, int partitions,
                       const std::map<std::string, std::string>& settings = {});
 
+// Returns once the brokers know it no more.
+void DeleteKafkaTopic(const std::string& address, const std::string& topic);
+// Deletes what is before the offset, as retention does.
+void TrimKafkaTopic(const std::string& address, const std::string& topic, int64_t before);
+
 // Produces and waits for Kafka's confirmation of all; a test failure if there is none.
 void ProduceToKafka(const std::string& address, const std::vector<KafkaRecord>& records);
 

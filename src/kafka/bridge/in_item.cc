@@ -14,6 +14,25 @@ namespace {
 // Of a bad message's value, what its dead letter keeps.
 constexpr size_t kMaxDeadBytes = 256 << 10;
 
+Original OriginalOf(const MessageView& message) {
+  Original original{.value = std::string(message.value), .time = message.time};
+  if (message.key) original.key = *message.key;
+  original.headers.assign(message.headers.begin(), message.headers.end());
+  return original;
+}
+
+MessageView ViewOf(const Item& item) {
+  const Original& original = item.original;
+  MessageView view{.topic = item.partition.topic,
+                   .partition = item.partition.number,
+                   .offset = item.offset,
+                   .value = original.value,
+                   .time = original.time};
+  if (original.key) view.key = *original.key;
+  view.headers.assign(original.headers.begin(), original.headers.end());
+  return view;
+}
+
 }  // namespace
 
 Item ItemMaker::Make(const MessageView& message) {
@@ -23,6 +42,7 @@ Item ItemMaker::Make(const MessageView& message) {
   auto event = ToEvent(message);
   if (event) {
     item.event = *std::move(event);
+    item.original = OriginalOf(message);
   } else {
     item.dead = true;
     item.event = DeadLetterOf(message, event.error().field + " " + event.error().message);
@@ -33,7 +53,7 @@ Item ItemMaker::Make(const MessageView& message) {
 Result<Event> ItemMaker::ToEvent(const MessageView& message) {
   POSTROAD_ASSIGN(Event event, DecodeMessage(options_.format, message, options_.id_header));
   POSTROAD_ASSIGN(event.topic, TopicFor(options_.to, message.topic, event.topic));
-  if (event.id.empty()) event.id = IdFromPlace(ClusterId(), message);
+  if (event.id.empty()) event.id = IdFromRecord(ClusterId(), message);
   return event;
 }
 
@@ -43,42 +63,34 @@ const std::string& ItemMaker::ClusterId() {
 }
 
 void ItemMaker::SetAside(Item& item, const std::string& reason) {
-  item.event = DeadEvent(item.partition, item.offset, item.event.payload, reason);
+  item.event = DeadLetterOf(ViewOf(item), reason);
+  item.original = {};
   item.dead = true;
 }
 
 Event ItemMaker::DeadLetterOf(const MessageView& message, const std::string& reason) {
-  Event dead = DeadEvent({std::string(message.topic), message.partition}, message.offset,
-                         message.value, reason);
-  if (message.key && message.key->size() <= kMaxKeyBytes && IsValidUtf8(*message.key)) {
-    dead.key = *message.key;
-  }
-  return dead;
-}
-
-Event ItemMaker::DeadEvent(const Partition& partition, int64_t offset, std::string_view value,
-                           const std::string& reason) {
   metrics_.bad.Add();
   LogWarn("kafka message is no event: dead letter", {{"connector", options_.name},
-                                                     {"topic", partition.topic},
-                                                     {"partition", partition.number},
-                                                     {"offset", offset},
+                                                     {"topic", message.topic},
+                                                     {"partition", message.partition},
+                                                     {"offset", message.offset},
                                                      {"reason", reason}});
-  const MessageView place{
-      .topic = partition.topic, .partition = partition.number, .offset = offset};
   Event dead;
   dead.topic = options_.dead_letter_topic.empty() ? "dead/kafka/" + options_.name
                                                   : options_.dead_letter_topic;
-  dead.id = IdFromPlace(ClusterId(), place);
+  dead.id = IdFromRecord(ClusterId(), message);
   dead.type = "postroad.kafka.bad_message";
   dead.content_type = "application/octet-stream";
-  dead.payload = value.substr(0, kMaxDeadBytes);
-  dead.headers = {{"kafka-topic", partition.topic},
-                  {"kafka-partition", std::to_string(partition.number)},
-                  {"kafka-offset", std::to_string(offset)},
+  dead.payload = message.value.substr(0, kMaxDeadBytes);
+  dead.headers = {{"kafka-topic", std::string(message.topic)},
+                  {"kafka-partition", std::to_string(message.partition)},
+                  {"kafka-offset", std::to_string(message.offset)},
                   {"reason", reason.substr(0, 1000)}};
-  if (value.size() > kMaxDeadBytes) {
-    dead.headers.emplace_back("kafka-value-bytes", std::to_string(value.size()));
+  if (message.value.size() > kMaxDeadBytes) {
+    dead.headers.emplace_back("kafka-value-bytes", std::to_string(message.value.size()));
+  }
+  if (message.key && message.key->size() <= kMaxKeyBytes && IsValidUtf8(*message.key)) {
+    dead.key = *message.key;
   }
   return dead;
 }

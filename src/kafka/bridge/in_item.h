@@ -5,8 +5,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/event.h"
@@ -17,8 +18,17 @@
 
 namespace postroad::kafka {
 
+// A message's own bytes, beside the event that was made of them.
+struct Original {
+  std::optional<std::string> key;
+  std::string value;
+  std::vector<std::pair<std::string, std::string>> headers;
+  Timestamp time{};
+};
+
 struct Item {
   Event event;
+  Original original;  // for a dead letter, should the log not take the event; of none itself
   Partition partition;
   int64_t offset = 0;
   bool dead = false;  // the event is a dead letter
@@ -40,8 +50,6 @@ class ItemMaker {
  private:
   Result<Event> ToEvent(const MessageView& message);
   Event DeadLetterOf(const MessageView& message, const std::string& reason);
-  Event DeadEvent(const Partition& partition, int64_t offset, std::string_view value,
-                  const std::string& reason);
   const std::string& ClusterId();
 
   const InOptions& options_;

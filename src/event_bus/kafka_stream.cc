@@ -219,6 +219,14 @@ class KafkaStream final : public StreamBase, private PumpOwner, private kafka::C
     ledger_.Uncommit();
   }
 
+  void OnLost(const kafka::Partition& partition, int64_t committed, int64_t earliest) override {
+    LogError("kafka has deleted messages before they were read",
+             {{"topic", partition.topic},
+              {"partition", partition.number},
+              {"committed", committed},
+              {"earliest", earliest}});
+  }
+
   void LeaveGroup() {
     consumer_->Close();  // OnRevoked commits
     consumer_.reset();

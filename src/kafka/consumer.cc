@@ -2,6 +2,7 @@
 #include "kafka/consumer.h"
 
 #include <array>
+#include <set>
 #include <string_view>
 
 #include "kafka/librdkafka.h"
@@ -9,6 +10,9 @@
 
 namespace postroad::kafka {
 namespace {
+
+// What an answer about offsets may take.
+constexpr int kAskMillis = 10'000;
 
 std::vector<Partition> PartitionsOf(const rd_kafka_topic_partition_list_t& list) {
   std::vector<Partition> partitions;
@@ -66,8 +70,8 @@ class LibrdkafkaConsumer final : public Consumer {
     POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kConsumer, options_.properties));
     ReportTo(context_, conf.get());
     MustSet(conf.get(), "group.id", options_.group);
-    MustSet(conf.get(), "auto.offset.reset",
-            options_.start == InStart::kLatest ? "latest" : "earliest");
+    // Where to begin is decided at each assignment: Kafka's own reset would skip in silence.
+    MustSet(conf.get(), "auto.offset.reset", "error");
     MustSet(conf.get(), "enable.auto.commit",
             options_.commit_mode == CommitMode::kAutoCommit ? "true" : "false");
     rd_kafka_conf_set_rebalance_cb(conf.get(), &LibrdkafkaConsumer::OnRebalance);
@@ -85,6 +89,9 @@ class LibrdkafkaConsumer final : public Consumer {
       if (!message) return false;
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         owner_.OnMessage(ViewOfMessage(message.get()));
+      } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        // A new membership finds out where to go on, as after a start.
+        failed_ = rd_kafka_message_errstr(message.get());
       } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         log_.OnError(message->err, rd_kafka_message_errstr(message.get()));
       }
@@ -127,7 +134,7 @@ class LibrdkafkaConsumer final : public Consumer {
   std::string failed() const override {
     std::array<char, 512> text{};
     const auto error = rd_kafka_fatal_error(client_.get(), text.data(), text.size());
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return failed_;
     return std::string(rd_kafka_err2name(error)) + ": " + text.data();
   }
 
@@ -180,6 +187,13 @@ class LibrdkafkaConsumer final : public Consumer {
     if (!assigned) {
       owner_.OnRevoked(PartitionsOf(*partitions), rd_kafka_assignment_lost(client_.get()) != 0);
     }
+    if (assigned) {
+      if (auto found = FindPositions(*partitions); !found) {
+        // They are not read: from a wrong place would be worse. The session begins again.
+        failed_ = found.error().message;
+        partitions->cnt = 0;
+      }
+    }
     if (cooperative) {
       ErrorPtr(assigned ? rd_kafka_incremental_assign(client_.get(), partitions)
                         : rd_kafka_incremental_unassign(client_.get(), partitions));
@@ -189,12 +203,68 @@ class LibrdkafkaConsumer final : public Consumer {
     if (assigned && paused_) Pause(true);
   }
 
+  // Sets where reading of each begins: what is committed, if Kafka has that still. Where it begins
+  // elsewhere that is committed at once, so that a start before the first message is not a first
+  // start again.
+  Status FindPositions(rd_kafka_topic_partition_list_t& partitions) {
+    const PartitionsPtr committed(rd_kafka_topic_partition_list_copy(&partitions));
+    POSTROAD_TRY(Check(rd_kafka_committed(client_.get(), committed.get(), kAskMillis)));
+    POSTROAD_ASSIGN(const PartitionsPtr earliest, Ask(partitions, RD_KAFKA_OFFSET_BEGINNING));
+    POSTROAD_ASSIGN(const PartitionsPtr end, Ask(partitions, RD_KAFKA_OFFSET_END));
+    Offsets begun;
+    for (int i = 0; i < partitions.cnt; ++i) {
+      const rd_kafka_topic_partition_t& found = committed->elems[i];
+      POSTROAD_TRY(Check(found.err));
+      const Partition partition{found.topic, found.partition};
+      int64_t& offset = partitions.elems[i].offset;
+      offset =
+          PositionOf(partition, found.offset, {earliest->elems[i].offset, end->elems[i].offset});
+      if (offset != found.offset) begun[partition] = offset;
+      known_.insert(partition);
+    }
+    if (begun.empty()) return {};
+    return Check(rd_kafka_commit(client_.get(), ListOf(begun).get(), 0));
+  }
+
+  // What Kafka has of a partition; the end is the offset of the next message.
+  struct Kept {
+    int64_t earliest = 0, end = 0;
+  };
+  int64_t PositionOf(const Partition& partition, int64_t committed, Kept kept) {
+    if (committed < 0) {
+      // Kafka forgets a group's offsets with the topic: one that was known is a new one now.
+      const bool latest = options_.start == InStart::kLatest && !known_.contains(partition);
+      return latest ? kept.end : kept.earliest;
+    }
+    if (committed >= kept.earliest && committed <= kept.end) return committed;
+    owner_.OnLost(partition, committed, kept.earliest);
+    return kept.earliest;
+  }
+
+  // `which`: RD_KAFKA_OFFSET_BEGINNING or _END.
+  Result<PartitionsPtr> Ask(const rd_kafka_topic_partition_list_t& partitions, int64_t which) {
+    PartitionsPtr list(rd_kafka_topic_partition_list_copy(&partitions));
+    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = which;
+    POSTROAD_TRY(Check(rd_kafka_offsets_for_times(client_.get(), list.get(), kAskMillis)));
+    for (int i = 0; i < list->cnt; ++i) POSTROAD_TRY(Check(list->elems[i].err));
+    return list;
+  }
+
+  static Status Check(rd_kafka_resp_err_t error) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return Fail(ErrorCode::kUnavailable,
+                "where to begin reading is not known: " + std::string(rd_kafka_err2name(error)) +
+                    ": " + rd_kafka_err2str(error));
+  }
+
   const ConsumerOptions options_;
   ConnectionLog& log_;
   ConsumerOwner& owner_;
   const std::function<void()> wake_;
   CallbackContext context_;
   bool paused_ = false, closed_ = false;
+  std::string failed_;
+  std::set<Partition> known_;  // where reading has begun
   ClientPtr client_;
   QueuePtr events_;
 };

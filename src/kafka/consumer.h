@@ -43,6 +43,9 @@ class ConsumerOwner {
   // already. Messages of them that are not stored come to that member.
   virtual void OnRevoked(const std::vector<Partition>& partitions, bool lost) = 0;
   virtual void OnCommitted(bool good) = 0;
+  // Kafka has not kept what is at the offset committed; reading goes on from `earliest`. Where that
+  // is behind it the topic was deleted and made again, or cut.
+  virtual void OnLost(const Partition& partition, int64_t committed, int64_t earliest) = 0;
 };
 
 // Used by one thread, but for the callback.

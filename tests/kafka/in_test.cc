@@ -145,6 +145,64 @@ TEST(KafkaIn, TakesTheMessagesOfATopicDeletedAndMadeAgain) {
   }
 }
 
+// A start before the first message is not a first start again.
+TEST(KafkaIn, FromLatestReadsWhatCameWhileItWasDown) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "later", 1);
+  ProduceToKafka(kafka.address(), Numbered(0, 3, "later"));
+  const std::string config = InFrom(kafka.address(), "start = \"latest\"", "later");
+  ServerProcess first({.config = config});
+  EXPECT_TRUE(Eventually(
+      [&] { return CommittedOffsets(kafka.address(), "postroad-in", "later", 1) == 3; }));
+  EXPECT_EQ(first.Stop().code, 0);
+  ProduceToKafka(kafka.address(), Numbered(3, 8, "later"));
+  ServerProcess second({.data = first.data(), .config = config});
+  const std::vector<Event> events = ReadEvents(second, {"later"}, 5);
+  ASSERT_EQ(events.size(), 5U);
+  EXPECT_EQ(events[0].payload, "3");
+  EXPECT_EQ(Metric(second, "resets_total"), 0);
+  EXPECT_EQ(second.Stop().code, 0);
+}
+
+class Starts : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Starts, GoesOnFromTheEarliestStillThereAndSaysSo) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  const std::string topic = "trimmed-" + GetParam();
+  CreateKafkaTopic(kafka.address(), topic, 1);
+  const std::string config = InFrom(kafka.address(), "start = \"" + GetParam() + "\"", topic);
+  ServerProcess first({.config = config});
+  const auto committed = [&](int64_t offset) {
+    return CommittedOffsets(kafka.address(), "postroad-in", topic, 1) == offset;
+  };
+  // Whatever was there when it began, it has seen all that came by then.
+  int sent = 0;
+  ASSERT_TRUE(Eventually([&] {
+    ProduceToKafka(kafka.address(), Numbered(sent, sent + 1, topic));
+    ++sent;
+    return Metric(first, "events_total") > 0;
+  }));
+  EXPECT_TRUE(Eventually([&] { return committed(sent); }));
+  EXPECT_EQ(first.Stop().code, 0);
+  ProduceToKafka(kafka.address(), Numbered(sent, sent + 27, topic));
+  TrimKafkaTopic(kafka.address(), topic, sent + 7);
+  ServerProcess second({.config = config});
+  const std::vector<Event> events = ReadEvents(second, {topic}, 20);
+  ASSERT_EQ(events.size(), 20U);
+  EXPECT_EQ(events[0].payload, std::to_string(sent + 7));
+  EXPECT_EQ(Metric(second, "resets_total"), 1);
+  EXPECT_EQ(Metric(second, "lost_total"), 7);
+  EXPECT_THAT(HttpGet(second.http(), "/readyz").body,
+              ::testing::HasSubstr("is not in Kafka any more"));
+  EXPECT_TRUE(Eventually([&] { return committed(sent + 27); }));
+  EXPECT_EQ(second.Stop().code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Starts, ::testing::Values("earliest", "latest"),
+                         [](const auto& info) { return info.param; });
+
 class Strategies : public ::testing::TestWithParam<std::string> {};
 
 // Message by message it stores slower than Kafka gives.

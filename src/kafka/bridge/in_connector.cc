@@ -46,6 +46,7 @@ class InConnector final : public Connector, private ConsumerOwner {
   ConnectorStatus Status() const override {
     std::lock_guard lock(mutex_);
     std::string error = error_.empty() ? log_.last_error() : error_;
+    if (error.empty()) error = lost_;
     return {options_.name, "in", log_.connected(), std::move(error)};
   }
 
@@ -275,6 +276,20 @@ class InConnector final : public Connector, private ConsumerOwner {
     if (!good) metrics_.commit_errors.Add();
   }
 
+  void OnLost(const Partition& partition, int64_t committed, int64_t earliest) override {
+    LogError("kafka has deleted messages before they were read", {{"connector", options_.name},
+                                                                  {"topic", partition.topic},
+                                                                  {"partition", partition.number},
+                                                                  {"committed", committed},
+                                                                  {"earliest", earliest}});
+    metrics_.resets.Add();
+    metrics_.lost.Add(static_cast<double>(std::max<int64_t>(earliest - committed, 0)));
+    std::lock_guard lock(mutex_);
+    lost_ = partition.topic + "/" + std::to_string(partition.number) + ": offset " +
+            std::to_string(committed) + " is not in Kafka any more; read on from " +
+            std::to_string(earliest);
+  }
+
   // As far as it goes in time, so that little comes twice; with its offsets, before they are
   // another member's.
   void FinishBatch() {
@@ -324,6 +339,7 @@ class InConnector final : public Connector, private ConsumerOwner {
   bool stop_ = false, woken_ = false;
   std::optional<std::vector<outbox::EventResult>> results_;  // of the batch under way
   std::string error_;
+  std::string lost_;  // what Kafka had deleted before it was read; stays to be seen
 
   // The thread's own.
   std::unique_ptr<Consumer> consumer_;

@@ -47,6 +47,14 @@ InMetrics::InMetrics(Metrics& metrics, const std::string& connector)
       dropped(metrics.GetCounter("postroad_kafka_in_dropped_total",
                                  "Kafka messages dropped by the backpressure drop or latest.",
                                  LabelsOf(connector))),
+      lost(metrics.GetCounter("postroad_kafka_in_lost_total",
+                              "Offsets that Kafka had deleted before they were read.",
+                              LabelsOf(connector))),
+      resets(
+          metrics.GetCounter("postroad_kafka_in_resets_total",
+                             "How often a committed offset was not in Kafka any more and reading "
+                             "went on from the earliest that was.",
+                             LabelsOf(connector))),
       commits(metrics.GetCounter("postroad_kafka_in_commits_total",
                                  "Commits of offsets that Kafka was asked for.",
                                  LabelsOf(connector))),

@@ -24,6 +24,8 @@ struct InMetrics {
   Counter& duplicates;
   Counter& bad;
   Counter& dropped;
+  Counter& lost;
+  Counter& resets;
   Counter& commits;
   Counter& commit_errors;
   Counter& restarts;

@@ -118,6 +118,64 @@ TEST(KafkaIn, PutsBadMessagesIntoADeadLetterTopic) {
   EXPECT_EQ(server.Stop().code, 0);
 }
 
+TEST(KafkaIn, DeadLettersHoldTheWholeMessage) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "whole", 1);
+  const std::string value = std::string(600'000, '\xff') + "end";
+  ProduceToKafka(kafka.address(),
+                 {{.topic = "whole", .key = "\xfe", .value = value, .headers = {{"trace", "h1"}}},
+                  {.topic = "whole",
+                   .key = "k",
+                   .value = "v",
+                   .headers = {{"twice", "1"}, {"twice", "\xfd"}, {"reason", "r"}}}});
+  ServerProcess server({.config = "[[kafka.in]]\nname = \"in\"\nbrokers = \"" + kafka.address() +
+                                  "\"\ntopics = [\"whole\"]\n"});
+  const std::vector<Event> dead = ReadEvents(server, {"dead/kafka/in"}, 2);
+  ASSERT_EQ(dead.size(), 2U);
+  EXPECT_TRUE(dead[0].payload == value) << dead[0].payload.size();
+  EXPECT_EQ(dead[0].key, "/g==");
+  EXPECT_EQ(ViewOf(dead[0]).Header("kafka-key.encoding"), "base64");
+  EXPECT_EQ(ViewOf(dead[0]).Header("trace"), "h1");
+  EXPECT_EQ(dead[1].content_type, "application/vnd.postroad.kafka-record+json");
+  EXPECT_EQ(dead[1].payload,
+            R"({"value":"dg==","key":"aw==","headers":[{"name":"dHdpY2U=","value":"MQ=="},)"
+            R"({"name":"dHdpY2U=","value":"/Q=="},{"name":"cmVhc29u","value":"cg=="}]})");
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+TEST(KafkaIn, StopsAtADeadLetterThatIsRefused) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "refused", 1);
+  const std::string good = R"({"topic":"o","uuid":"u-1","payload":"p"})";
+  const std::string last = R"({"topic":"o","uuid":"u-2","payload":"p"})";
+  ProduceToKafka(kafka.address(), {{.topic = "refused", .value = good},
+                                   {.topic = "refused", .value = std::string(5'000, 'x')},
+                                   {.topic = "refused", .value = last}});
+  const auto config = [&](const std::string& most) {
+    return "[[topics]]\npattern = \"dead/kafka/in\"\nmax_event_bytes = " + most +
+           "\n[[kafka.in]]\nname = \"in\"\nbrokers = \"" + kafka.address() +
+           "\"\ntopics = [\"refused\"]\n";
+  };
+  ServerProcess first({.config = config("3000")});
+  EXPECT_TRUE(Eventually([&] {
+    return HttpGet(first.http(), "/readyz").body.find("refused/0 offset 1 is refused") !=
+           std::string::npos;
+  }));
+  const auto committed = [&](int64_t offset) {
+    return CommittedOffsets(kafka.address(), "postroad-in", "refused", 1) == offset;
+  };
+  EXPECT_TRUE(Eventually([&] { return committed(1); }));
+  EXPECT_EQ(first.Stop().code, 0);
+  EXPECT_TRUE(committed(1));
+  ServerProcess second({.data = first.data(), .config = config("10000")});
+  EXPECT_TRUE(Eventually([&] { return committed(3); }));
+  EXPECT_EQ(ReadEvents(second, {"dead/kafka/in"}, 1)[0].payload, std::string(5'000, 'x'));
+  EXPECT_EQ(ReadEvents(second, {"refused"}, 2).size(), 2U);
+  EXPECT_EQ(second.Stop().code, 0);
+}
+
 // Whose offsets count from 0 again.
 TEST(KafkaIn, TakesTheMessagesOfATopicDeletedAndMadeAgain) {
   POSTROAD_NEEDS_KAFKA();

@@ -206,6 +206,7 @@ class InConnector final : public Connector, private ConsumerOwner {
     if (again->empty()) return BatchStored();
     sending_ = std::move(again);
     if (failed.empty()) return Send();
+    if (std::exchange(stands_still_, false)) StandStill(failed);
     const Duration wait = store_backoff_.Next();
     retry_at_ = context_.clock.Monotonic() + wait;
     LogWarn("kafka in cannot store now",
@@ -230,25 +231,39 @@ class InConnector final : public Connector, private ConsumerOwner {
           again.push_back(std::move(item));
           break;
         case outbox::Outcome::kPoison:
-          SetAside(item, results[i].reason, again);
+          SetAside(item, results[i].reason, again, failed);
           break;
       }
     }
     return failed;
   }
 
-  void SetAside(Item& item, const std::string& reason, Items& again) {
-    if (item.dead) {
-      LogError("kafka message is lost: not even its dead letter can be stored",
-               {{"connector", options_.name},
-                {"topic", item.partition.topic},
-                {"partition", item.partition.number},
-                {"offset", item.offset},
-                {"reason", reason}});
-      return;
+  // Nothing is committed that is kept nowhere: a dead letter that is refused is tried again, and
+  // what is behind it waits.
+  void SetAside(Item& item, const std::string& reason, Items& again, std::string& failed) {
+    if (!item.dead) {
+      maker_.SetAside(item, reason);
+    } else if (failed.empty()) {
+      failed = "the dead letter of " + item.partition.topic + "/" +
+               std::to_string(item.partition.number) + " offset " + std::to_string(item.offset) +
+               " is refused: " + reason;
+      stands_still_ = true;
     }
-    maker_.SetAside(item, reason);
     again.push_back(std::move(item));
+  }
+
+  // What is before the items that wait is done, however long they will.
+  void StandStill(const std::string& why) {
+    Offsets done = committable_;
+    for (const Item& item : *sending_) {
+      const auto found = done.find(item.partition);
+      if (found != done.end()) found->second = std::min(found->second, item.offset);
+    }
+    consumer_->Commit(done, commit_waits_);
+    std::lock_guard lock(mutex_);
+    if (error_ == why) return;
+    error_ = why;
+    LogError("kafka in stands still", {{"connector", options_.name}, {"error", why}});
   }
 
   void BatchStored() {
@@ -326,6 +341,12 @@ class InConnector final : public Connector, private ConsumerOwner {
     const std::set<Partition> gone(partitions.begin(), partitions.end());
     for (const Partition& partition : gone) committable_.erase(partition);
     waiting_.Forget(gone);
+    // Of a batch that waits to be sent again, too: it may never be stored here.
+    if (!retry_at_) return;
+    std::erase_if(*sending_, [&](const Item& item) { return gone.contains(item.partition); });
+    if (!sending_->empty()) return;
+    sending_.reset();
+    retry_at_.reset();
   }
 
   const InOptions options_;
@@ -353,6 +374,7 @@ class InConnector final : public Connector, private ConsumerOwner {
   bool paused_ = false;
   bool overrun_ = false;
   bool commit_waits_ = false;
+  bool stands_still_ = false;  // a dead letter is refused
   std::optional<MonotonicTime> full_since_;
   Backoff backoff_{std::chrono::milliseconds(200), std::chrono::seconds(5)};
   Backoff store_backoff_{std::chrono::milliseconds(20), std::chrono::seconds(1)};

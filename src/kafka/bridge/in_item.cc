@@ -1,8 +1,14 @@
 // See in_item.h.
 #include "kafka/bridge/in_item.h"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <set>
 #include <utility>
 
+#include "core/base64.h"
+#include "core/event_rules.h"
 #include "core/utf8.h"
 #include "kafka/format.h"
 #include "kafka/topic_names.h"
@@ -10,9 +16,6 @@
 
 namespace postroad::kafka {
 namespace {
-
-// Of a bad message's value, what its dead letter keeps.
-constexpr size_t kMaxDeadBytes = 256 << 10;
 
 Original OriginalOf(const MessageView& message) {
   Original original{.value = std::string(message.value), .time = message.time};
@@ -31,6 +34,46 @@ MessageView ViewOf(const Item& item) {
   if (original.key) view.key = *original.key;
   view.headers.assign(original.headers.begin(), original.headers.end());
   return view;
+}
+
+constexpr std::string_view kKeyEncoding = "kafka-key.encoding";
+
+// A dead letter's own headers.
+bool IsOwn(std::string_view name) {
+  return name == "kafka-topic" || name == "kafka-partition" || name == "kafka-offset" ||
+         name == "reason" || name == kKeyEncoding;
+}
+
+// The value is the payload, key and headers are the event's; false: they cannot be, as they are.
+bool TakeAsItIs(const MessageView& message, Event& dead) {
+  dead.payload = message.value;
+  if (message.key) {
+    const bool text = IsValidUtf8(*message.key);
+    dead.key = text ? std::string(*message.key) : Base64(*message.key);
+    if (!text) dead.headers.emplace_back(kKeyEncoding, "base64");
+    if (dead.key.empty() || dead.key.size() > kMaxKeyBytes) return false;
+  }
+  std::set<std::string_view> names;
+  for (const auto& [name, value] : message.headers) {
+    if (IsOwn(name) || !names.insert(name).second) return false;
+    if (!CheckHeader(name, value, {})) return false;
+    dead.headers.emplace_back(name, value);
+  }
+  return dead.headers.size() <= kMaxHeaders;
+}
+
+// The whole message as JSON, for those whose key or headers no event can have.
+void TakeAsRecord(const MessageView& message, Event& dead) {
+  boost::json::object record{{"value", Base64(message.value)}};
+  if (message.key) record["key"] = Base64(*message.key);
+  boost::json::array headers;
+  for (const auto& [name, value] : message.headers) {
+    headers.push_back({{"name", Base64(name)}, {"value", Base64(value)}});
+  }
+  record["headers"] = std::move(headers);
+  dead.payload = boost::json::serialize(record);
+  dead.content_type = "application/vnd.postroad.kafka-record+json";
+  dead.key.clear();
 }
 
 }  // namespace
@@ -81,16 +124,14 @@ Event ItemMaker::DeadLetterOf(const MessageView& message, const std::string& rea
   dead.id = IdFromRecord(ClusterId(), message);
   dead.type = "postroad.kafka.bad_message";
   dead.content_type = "application/octet-stream";
-  dead.payload = message.value.substr(0, kMaxDeadBytes);
   dead.headers = {{"kafka-topic", std::string(message.topic)},
                   {"kafka-partition", std::to_string(message.partition)},
                   {"kafka-offset", std::to_string(message.offset)},
                   {"reason", reason.substr(0, 1000)}};
-  if (message.value.size() > kMaxDeadBytes) {
-    dead.headers.emplace_back("kafka-value-bytes", std::to_string(message.value.size()));
-  }
-  if (message.key && message.key->size() <= kMaxKeyBytes && IsValidUtf8(*message.key)) {
-    dead.key = *message.key;
+  const size_t own = dead.headers.size();
+  if (!TakeAsItIs(message, dead)) {
+    dead.headers.resize(own);
+    TakeAsRecord(message, dead);
   }
   return dead;
 }

@@ -60,6 +60,31 @@ TEST_F(BoundsTest, AConnectionThatEndsByABugGivesItsPlaceBack) {
   }
 }
 
+// Not when the time for its next request is over: a reader that left asks nothing more.
+TEST_F(BoundsTest, AReaderThatLeavesGivesItsPlaceBackAtOnce) {
+  options.idle_timeout = std::chrono::hours(1);
+  Start();
+  Gauge& open = metrics.GetGauge("postroad_http_connections_open", "");
+  const std::string target = "GET /v1/events?topic=t&format=sse HTTP/1.1\r\nHost: x\r\n\r\n";
+  {
+    HttpClient before(port());  // it leaves before its stream begins
+    before.Send(target);
+    before.FinishSending();
+    EXPECT_TRUE(Eventually([&] { return open.Value() == 0; }));
+  }
+  {
+    HttpClient amid(port());
+    amid.Send(target);
+    EXPECT_EQ(amid.ReadHead().status, 200);
+    // All there is: a close with bytes unread would be a reset.
+    while (amid.ReadEvent().find("caught_up") == std::string::npos) {
+    }
+    EXPECT_EQ(open.Value(), 1);
+    amid.FinishSending();
+    EXPECT_TRUE(Eventually([&] { return open.Value() == 0; }));
+  }
+}
+
 // Questions that nobody reads are not kept without end: further ones fail at once.
 TEST_F(BoundsTest, QuestionsToWhoDoesNotReadAreBounded) {
   Start();

@@ -210,7 +210,9 @@ asio::awaitable<bool> Connection::ServeOne() {
     co_await Answer(exchange, std::move(status));
   }
   exchange_ = nullptr;
-  co_return exchange.reusable() && !closed_ && !gateway_.draining;
+  // A peer that was seen to be gone is not seen again: to wait for it would last until it is idle.
+  const bool goes_on = exchange.reusable() && !exchange.peer_gone();
+  co_return goes_on && !closed_ && !gateway_.draining;
 }
 
 bool Connection::UpgradeTo(HeaderParser& parser) {

@@ -178,9 +178,16 @@ std::unique_ptr<Relay::Flight> Relay::Launch(PagePtr page) {
 Status Relay::AwaitAnswer(Flight& flight) {
   Status alive;
   while (flight.answer.wait_for(kKeepAliveInterval) != std::future_status::ready) {
-    if (alive) alive = source_->KeepAlive();
+    if (alive) alive = Tend();
   }
   return alive;
+}
+
+// While the target takes its time: the source is to hear of the relay, and people of the lag.
+Status Relay::Tend() {
+  POSTROAD_TRY(source_->KeepAlive());
+  bool busy = false;
+  return KeepHouse(busy);
 }
 
 // Until the target has answered every event for good: those that failed go again.
@@ -199,6 +206,7 @@ Status Relay::Await(Flight& flight) {
     if (waker_.stopped()) return Fail(Stopping());
     NoteSendFailure(reason, again->events.size(), failures);
     waker_.Wait(std::min(kSendWait * (failures + 1), kLongestSendWait));
+    POSTROAD_TRY(Tend());  // of a session that is lost, another relay may have the rows
     flight.Send(*target_, clock_, again);
   }
   return {};

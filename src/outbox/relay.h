@@ -59,6 +59,7 @@ class Relay {
   std::unique_ptr<Flight> Launch(PagePtr page);
   Status Await(Flight& flight);
   Status AwaitAnswer(Flight& flight);
+  Status Tend();
   void NoteSendFailure(const std::string& reason, size_t events, int failures);
   Status Settle(Flight& flight);
   Status KeepHouse(bool& busy);

@@ -208,6 +208,36 @@ TEST_F(PostgresOutbox, TheTargetBeingAwayLosesNothingAndShows) {
   EXPECT_TRUE(Eventually([&] { return relay.state().error.empty(); }));
 }
 
+// Or nobody would be alarmed in the outage that alarms are for.
+TEST_F(PostgresOutbox, LagAndCleaningGoOnWhileTheTargetIsAway) {
+  options.retention = Duration{};
+  Start();
+  sql->Run(Numbers(1, 1));
+  ASSERT_TRUE(Arrives("t", 1));
+  house.control->Set(&Gate::Control::failing, true);
+  sql->Run(Numbers(2, 11));
+  EXPECT_TRUE(Eventually(
+      [&] { return house.Metric("postroad_outbox_lag_rows{source=\"shop\"}") == 10; }));
+  house.control->Set(&Gate::Control::failing, false);
+  EXPECT_TRUE(Arrives("t", 11));
+}
+
+// The session ends while the target fails: the page is not kept from another relay.
+TEST_F(PostgresOutbox, ALostSessionEndsTheRetriesOfItsPage) {
+  house.control->Set(&Gate::Control::failing, true);
+  Relay& relay = Start();
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Eventually([&] { return relay.state().error == "no road"; }));
+  sql->Run(
+      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted");
+  EXPECT_TRUE(Eventually([&] {
+    return house.Metric("postroad_outbox_source_errors_total{source=\"shop\"}") > 0;
+  }));
+  house.control->Set(&Gate::Control::failing, false);
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Stored("t").size(), 10u);
+}
+
 // Or the database would take it for gone, and its lead for free.
 TEST_F(PostgresOutbox, ARelayWhoseTargetTakesItsTimeIsHeardOf) {
   Start();

@@ -216,8 +216,8 @@ TEST_F(PostgresOutbox, LagAndCleaningGoOnWhileTheTargetIsAway) {
   ASSERT_TRUE(Arrives("t", 1));
   house.control->Set(&Gate::Control::failing, true);
   sql->Run(Numbers(2, 11));
-  EXPECT_TRUE(Eventually(
-      [&] { return house.Metric("postroad_outbox_lag_rows{source=\"shop\"}") == 10; }));
+  EXPECT_TRUE(
+      Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"shop\"}") == 10; }));
   house.control->Set(&Gate::Control::failing, false);
   EXPECT_TRUE(Arrives("t", 11));
 }
@@ -230,9 +230,8 @@ TEST_F(PostgresOutbox, ALostSessionEndsTheRetriesOfItsPage) {
   ASSERT_TRUE(Eventually([&] { return relay.state().error == "no road"; }));
   sql->Run(
       "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted");
-  EXPECT_TRUE(Eventually([&] {
-    return house.Metric("postroad_outbox_source_errors_total{source=\"shop\"}") > 0;
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return house.Metric("postroad_outbox_source_errors_total{source=\"shop\"}") > 0; }));
   house.control->Set(&Gate::Control::failing, false);
   ASSERT_TRUE(CaughtUp());
   EXPECT_EQ(house.Stored("t").size(), 10u);

@@ -9,7 +9,7 @@ build_packages=(
 )
 # What the tests need besides.
 test_packages=(
-  chromium curl libbenchmark-dev libfaketime libgmock-dev libgtest-dev libpqxx-dev mariadb-server openssl postgresql python3
+  chromium curl libbenchmark-dev libgmock-dev libgtest-dev libpqxx-dev mariadb-server openssl postgresql python3
   python3-jsonschema python3-venv
 )
 # What gets the Go that the Go client is tested with (scripts/go.sh), where there is none at all.

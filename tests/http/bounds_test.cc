@@ -70,6 +70,7 @@ TEST_F(BoundsTest, AReaderThatLeavesGivesItsPlaceBackAtOnce) {
     HttpClient before(port());  // it leaves before its stream begins
     before.Send(target);
     before.FinishSending();
+    before.ReadToEnd();
     EXPECT_TRUE(Eventually([&] { return open.Value() == 0; }));
   }
   {

@@ -1,28 +1,27 @@
 // The machine's clock is set forwards and back by days, while rows go from a database to the log,
 // from there to Kafka, and back: nothing waits for a time that is no more, nothing is lost, and
-// nothing comes twice. The server's clock is Debian's libfaketime; it follows a file.
-#include <filesystem>
-
+// nothing comes twice. The server's clock is one that the test sets.
 #include "kafka/fixture.h"
 #include "runtime/clock.h"
 #include "support/postgres.h"
+#include "support/settable_clock.h"
 
 namespace postroad::testing {
 namespace {
 
+using std::chrono_literals::operator""h;
+
 constexpr int kKeys = 5;
-constexpr const char* kFaketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 TEST(Clock, JumpsForwardsAndBackUnderLoad) {
   POSTROAD_NEEDS_KAFKA();
-  ASSERT_TRUE(std::filesystem::exists(kFaketime)) << "apt-get install libfaketime";
   PostgresServer database;
   const std::string url = database.NewDatabase();
   const Ended installed = RunProgram({PostroadProgram(), "outbox", "install", "--url", url});
   ASSERT_EQ(installed.code, 0) << installed.output;
   CreateKafkaTopic(SharedKafka().address(), "jumps", 3);
   TempFolder folder;
-  WriteFile(folder / "clock", "+0");
+  SettableClock clock(folder / "clock");
   const std::string brokers = "brokers = \"" + SharedKafka().address() + "\"\n";
   ServerProcess server(
       {.config =
@@ -30,11 +29,7 @@ TEST(Clock, JumpsForwardsAndBackUnderLoad) {
            "\"\n[[kafka.out]]\nname = \"out\"\nstart = \"beginning\"\ntopics = [\"jumps\"]\n" +
            brokers + "[[kafka.in]]\nname = \"in\"\ntopics = [\"jumps\"]\n" +
            "to = \"back/{kafka_topic}\"\n" + brokers,
-       .variables = {{"LD_PRELOAD", kFaketime},
-                     {"FAKETIME_TIMESTAMP_FILE", folder / "clock"},
-                     {"FAKETIME_NO_CACHE", "1"},
-                     // As when a clock is set: what counts seconds goes on.
-                     {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}}});
+       .variables = clock.Variables()});
   ASSERT_TRUE(server.ready());
   PgSession sql(url);
   int written = 0;
@@ -49,11 +44,11 @@ TEST(Clock, JumpsForwardsAndBackUnderLoad) {
   };
   const int each = Scaled(1'000);
   double delays = 0;
-  for (const char* clock : {"+0", "-3d", "+2d", "+1h", "+0"}) {
+  for (const std::chrono::hours ahead : {0h, -72h, 48h, 1h, 0h}) {
     write(each);
-    WriteFile(folder / "clock", clock);
+    clock.Set(ahead);
     write(each);
-    EXPECT_TRUE(Eventually([&] { return back() == written; })) << clock << ": " << back();
+    EXPECT_TRUE(Eventually([&] { return back() == written; })) << ahead.count() << " h: " << back();
     const double sum = MetricOf(server, "postroad_outbox_delay_seconds_sum{source=\"shop\"}");
     EXPECT_GE(sum, delays) << "no event takes less than no time";
     delays = sum;

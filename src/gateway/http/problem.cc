@@ -19,18 +19,7 @@ constexpr size_t kMaxValueBytes = 200;
 json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 // What was sent may be repeated, and need not be UTF-8, as JSON must be.
-json::string Clean(std::string_view text) {
-  if (IsValidUtf8(text)) return json::string(View(text));
-  json::string clean;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x80) {
-      clean.push_back(c);
-    } else {
-      clean.append("\uFFFD");
-    }
-  }
-  return clean;
-}
+json::string Clean(std::string_view text) { return json::string(View(MendUtf8(text))); }
 
 unsigned StatusFor(const Error& error) {
   const auto own = error.metadata.find(kStatusKey);
@@ -76,10 +65,7 @@ const json::value* Follow(const json::value* value, std::string_view path) {
 
 std::string Shortened(std::string text) {
   if (text.size() <= kMaxValueBytes) return text;
-  size_t cut = kMaxValueBytes;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  text.resize(cut);
-  return text + "…";
+  return std::string(Utf8Prefix(text, kMaxValueBytes)) + "…";
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ Event ItemMaker::DeadLetterOf(const MessageView& message, const std::string& rea
   dead.headers = {{"kafka-topic", std::string(message.topic)},
                   {"kafka-partition", std::to_string(message.partition)},
                   {"kafka-offset", std::to_string(message.offset)},
-                  {"reason", reason.substr(0, 1000)}};
+                  {"reason", std::string(Utf8Prefix(MendUtf8(reason), 1000))}};
   const size_t own = dead.headers.size();
   if (!TakeAsItIs(message, dead)) {
     dead.headers.resize(own);

@@ -2,6 +2,7 @@
 
 #include <absl/synchronization/mutex.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -109,6 +110,7 @@ Status RunBench(const Context& context, const BenchArgs& args) {
       continue;
     }
     Notice(std::string(row.name) + ": " + row.what + " …");
+    ::sync();  // what the row before it left to be written is not measured with this one
     auto measured = row.measure(bench);
     if (!measured) {
       Error error = std::move(measured).error();

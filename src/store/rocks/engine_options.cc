@@ -98,6 +98,9 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.info_log = std::make_shared<NoticeLogger>(options.notice);
   db.max_manifest_file_size = 16 << 20;
+  // Flushes and compactions must be done in time, not at once; an append waits for its own thread.
+  for (const auto pool : {rocksdb::Env::HIGH, rocksdb::Env::LOW})
+    (void)db.env->LowerThreadPoolCPUPriority(pool, rocksdb::CpuPriority::kLow);
   db.stats_dump_period_sec = 0;  // nothing to do when idle
   db.stats_persist_period_sec = 0;
   db.allow_concurrent_memtable_write = false;  // there is one appender

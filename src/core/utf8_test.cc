@@ -89,7 +89,9 @@ TEST(Utf8Test, APrefixEndsWithACharacter) {
 TEST(Utf8Test, BadBytesAreReplacedAndTheRestIsKept) {
   EXPECT_EQ(MendUtf8(""), "");
   EXPECT_EQ(MendUtf8("aé€😀"), "aé€😀");
-  EXPECT_EQ(MendUtf8("a\xff" "b\xc3"), "a\uFFFDb\uFFFD");
+  EXPECT_EQ(MendUtf8("a\xff"
+                     "b\xc3"),
+            "a\uFFFDb\uFFFD");
   EXPECT_EQ(MendUtf8("\xe2\x82é"), "\uFFFD\uFFFDé");
 }
 

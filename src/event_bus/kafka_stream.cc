@@ -220,11 +220,10 @@ class KafkaStream final : public StreamBase, private PumpOwner, private kafka::C
   }
 
   void OnLost(const kafka::Partition& partition, int64_t committed, int64_t earliest) override {
-    LogError("kafka has deleted messages before they were read",
-             {{"topic", partition.topic},
-              {"partition", partition.number},
-              {"committed", committed},
-              {"earliest", earliest}});
+    LogError("kafka has deleted messages before they were read", {{"topic", partition.topic},
+                                                                  {"partition", partition.number},
+                                                                  {"committed", committed},
+                                                                  {"earliest", earliest}});
   }
 
   void LeaveGroup() {

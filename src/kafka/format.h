@@ -34,9 +34,9 @@ void EncodeMessage(Format format, const EventView& event, Timestamp now, Message
 // "<name>.encoding" ("kafka-key.encoding") says "base64".
 Result<Event> DecodeMessage(Format format, const MessageView& message, std::string_view id_header);
 
-// The id of an event whose message has none: a UUID version 5 of where the message is, its time, and
-// its key and value. So it is the same each time it is read, and another once the topic was deleted
-// and made again and its offsets count from 0.
+// The id of an event whose message has none: a UUID version 5 of where the message is, its time,
+// and its key and value. So it is the same each time it is read, and another once the topic was
+// deleted and made again and its offsets count from 0.
 std::string IdFromRecord(std::string_view cluster_id, const MessageView& message);
 
 }  // namespace postroad::kafka

@@ -1,8 +1,8 @@
 // The machine's clock is set forwards and back by days, while rows go from a database to the log,
 // from there to Kafka, and back: nothing waits for a time that is no more, nothing is lost, and
 // nothing comes twice. The server's clock is one that the test sets.
-#include "kafka/fixture.h"
 #include "runtime/clock.h"
+#include "kafka/fixture.h"
 #include "support/postgres.h"
 #include "support/settable_clock.h"
 

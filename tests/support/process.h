@@ -26,8 +26,9 @@ int Scaled(int full);
 // Asks again and again until the condition holds; false if it does not within kPatience.
 bool Eventually(const std::function<bool()>& condition);
 
-// A port of loopback that is free, for servers that are to be found where they were after a restart.
-// None of those that the kernel gives to outgoing connections: one would be taken meanwhile.
+// A port of loopback that is free, for servers that are to be found where they were after a
+// restart. None of those that the kernel gives to outgoing connections: one would be taken
+// meanwhile.
 int FreePort();
 
 // A new, empty folder.

@@ -103,7 +103,7 @@ Status RunBench(const Context& context, const BenchArgs& args) {
   POSTROAD_ASSIGN(const std::vector<Row> rows, ChosenRows(args.rows));
   Bench bench(context, args.quick ? Sizes::Quick() : Sizes());
   std::vector<Line> lines;
-  Status outcome;  // the first row's that could not be measured: the others are printed all the same
+  Status outcome;  // the first row's that could not be measured; the others are printed yet
   for (const Row& row : rows) {
     if (row.own_server_only && !bench.own_server()) {
       Notice(std::string(row.name) + " is left out: it needs a server of the bench's own");

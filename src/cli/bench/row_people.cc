@@ -180,9 +180,8 @@ Result<Measured> BrowserLatency(Bench& bench) {
   answers.Start();
   const std::string body = R"({"topic":")" + audience->topic() + R"(","payload":")" +
                            std::string(kPayloadBytes, kMark) + "\"}";
-  const std::string request =
-      "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
-      "\r\n\r\n" + body;
+  const std::string request = "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                              std::to_string(body.size()) + "\r\n\r\n" + body;
   constexpr int kPerSecond = 100;
   const int posts =
       static_cast<int>(std::chrono::duration<double>(bench.sizes().length).count() * kPerSecond) *

@@ -1,5 +1,11 @@
 // Dead letters: how events die, and how they are sent again.
+#include <atomic>
+#include <functional>
+#include <future>
+#include <thread>
+
 #include "delivery/testing.h"
+#include "store/testing.h"
 
 namespace postroad::delivery {
 namespace {
@@ -172,6 +178,141 @@ TEST_F(DeadLetterTest, LargeOnesAreReadAFewAtATime) {
   EXPECT_EQ(Info("s").dead_letters, payloads.size());
   EXPECT_EQ(engine->DropDeadLetters("s", std::nullopt), payloads.size());
   EXPECT_EQ(Info("s").dead_letters, 0u);
+}
+
+TEST_F(DeadLetterTest, OfTheNumberOfAnEventThatRetentionTookCanBeDropped) {
+  Kill({"a"});
+  const uint64_t id = List()[0].id;
+  ASSERT_EQ(id, 1u) << "the offset of the next event";
+  EXPECT_EQ(engine->ResendDeadLetters("s", id), 1u);
+  RecordingSink sink;
+  const auto member = Join("s", sink, 1);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  PostAll("t", {"b"});
+  RecordingSink other;
+  auto second = Join("s", other, 1);
+  ASSERT_TRUE(Until([&] { return other.deliveries.size() == 1; }));
+  house.clock.Advance(std::chrono::hours(24 * 8));
+  PostAll("t", {"c"});
+  ASSERT_TRUE(house.journal->ApplyRetention());
+  second.reset();  // gives "b" back, which is gone
+  RecordingSink after;
+  second = Join("s", after, 1);
+  ASSERT_TRUE(Until([&] { return after.deliveries.size() == 1; }));
+  EXPECT_EQ(after.Payloads(), (Strings{"c"}));
+  EXPECT_EQ(engine->DropDeadLetters("s", id), 1u);
+  EXPECT_TRUE(List().empty());
+}
+
+// Calls out where dead letters are read and where the journal stores, once each.
+class HookedStore final : public store::ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  Result<std::optional<std::string>> Get(store::Table table, std::string_view key) override {
+    auto value = ForwardingStore::Get(table, key);
+    if (table == store::Table::kDeadLetters && after_read) std::exchange(after_read, nullptr)();
+    return value;
+  }
+  Result<std::vector<store::Placement>> Append(const store::AppendGroup& group) override {
+    if (hook_append.exchange(false)) before_append();
+    return ForwardingStore::Append(group);
+  }
+
+  std::function<void()> after_read;  // on the test's thread
+  std::function<void()> before_append;
+  std::atomic<bool> hook_append = false;
+};
+
+struct BurialTest : DeadLetterTest {
+  BurialTest() {
+    CloseEngine();
+    house.journal.reset();
+    house.journal = *journal::Journal::Open(hooked, house.options, house.clock, house.pool.at(0),
+                                            house.metrics);
+    engine = *DeliveryEngine::Open(*house.journal, hooked, cores, house.clock, metrics);
+  }
+  ~BurialTest() override {
+    member.reset();
+    CloseEngine();
+    house.journal.reset();
+  }
+
+  // A dead letter, sent again and with `member`.
+  void KillAndSendAgain() {
+    Kill({"a"});
+    id = List()[0].id;
+    EXPECT_EQ(engine->ResendDeadLetters("s", id), 1u);
+    member = Join("s", sink);
+    ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  }
+  // Rejects it, and does `meanwhile` on a thread of its own before the journal stores that, if it
+  // is so quick. The time limit decides only how sure a failure is noticed.
+  void RejectAnd(std::function<void()> meanwhile) {
+    std::future<void> done;
+    hooked.before_append = [&] {
+      done = std::async(std::launch::async, meanwhile);
+      done.wait_for(std::chrono::milliseconds(100));
+    };
+    hooked.hook_append = true;
+    SettleOne(*member, Terminate(sink.deliveries.back().id, "bad again"));
+    executor.RunUntilIdle();
+    PostAll("other", {"z"});  // is stored after it
+    done.get();
+  }
+
+  HookedStore hooked{*house.store};
+  uint64_t id = 0;
+  RecordingSink sink;
+  std::unique_ptr<Member> member;
+};
+
+TEST_F(BurialTest, DroppedAfterTheBurialHasReadItIsGone) {
+  KillAndSendAgain();
+  hooked.after_read = [&] { EXPECT_EQ(engine->DropDeadLetters("s", id), 1u); };
+  SettleOne(*member, Terminate(sink.deliveries[0].id, "bad again"));
+  ASSERT_TRUE(Until([&] { return !hooked.after_read; }));
+  PostAll("other", {"z"});  // whatever was to be buried is stored now
+  Settle();
+  EXPECT_TRUE(List().empty());
+  EXPECT_EQ(Info("s").dead_letters, 0u);
+  EXPECT_EQ(house.Ids("_dead/s").size(), 1u);
+}
+
+TEST_F(BurialTest, DroppedWhileTheBurialIsStoredIsGone) {
+  KillAndSendAgain();
+  RejectAnd([&] { EXPECT_EQ(engine->DropDeadLetters("s", id), 1u); });
+  EXPECT_TRUE(List().empty());
+  EXPECT_EQ(Info("s").dead_letters, 0u);
+}
+
+TEST_F(BurialTest, SentAgainWhileTheBurialIsStoredComesOnceMore) {
+  KillAndSendAgain();
+  RejectAnd([&] { EXPECT_EQ(engine->ResendDeadLetters("s", id), 1u); });
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 2; }));
+  SettleOne(*member, Ack(sink.deliveries[1].id));
+  EXPECT_TRUE(List().empty());
+}
+
+TEST_F(BurialTest, OfADeletedSubscriptionIsNotFoundByOneOfItsName) {
+  Create("s", Settings({"t"}));
+  PostAll("t", {"a"});
+  member = Join("s", sink);
+  ASSERT_TRUE(Until([&] { return sink.deliveries.size() == 1; }));
+  RejectAnd([&] { EXPECT_TRUE(engine->Delete("s")); });
+  Create("s", Settings({"t"}));
+  EXPECT_TRUE(List().empty());
+}
+
+TEST_F(BurialTest, WhatDiedAgainDuringASeekStaysDead) {
+  KillAndSendAgain();
+  RejectAnd([&] { EXPECT_TRUE(engine->Seek("s", Start::kEnd, {}, Offset())); });
+  Settle();
+  ASSERT_EQ(List().size(), 1u);
+  EXPECT_FALSE(List()[0].resending);
+  EXPECT_EQ(Info("s").dead_letters, 1u);
+  EXPECT_EQ(Info("s").in_flight, 0u);
+  EXPECT_EQ(engine->DropDeadLetters("s", std::nullopt), 1u);
 }
 
 }  // namespace

@@ -195,7 +195,7 @@ class DeliveryEngine {
   // Changes settings but `start`; members stay. Topics may be changed from one literal to nothing
   // else (FAILED_PRECONDITION), from a pattern to another. NOT_FOUND.
   virtual Status Update(std::string_view name, const SubscriptionSettings& settings) = 0;
-  // With its dead letters. Members are closed. NOT_FOUND.
+  // With its dead letters. Members are closed. NOT_FOUND. Waits as the changes of dead letters do.
   virtual Status Delete(std::string_view name) = 0;
   virtual Result<SubscriptionInfo> Get(std::string_view name) = 0;
   virtual std::vector<SubscriptionInfo> List(std::string_view after, size_t limit) = 0;
@@ -212,6 +212,9 @@ class DeliveryEngine {
   // end only.
   virtual Result<std::vector<DeadLetter>> ListDeadLetters(std::string_view subscription,
                                                           uint64_t after, size_t limit) = 0;
+  // The changes of dead letters wait for those that are being stored: not to be called on an
+  // executor of the pool.
+  //
   // Replaces the event's record. NOT_FOUND; FAILED_PRECONDITION while it is being sent again.
   virtual Status EditDeadLetter(std::string_view subscription, uint64_t id, std::string record) = 0;
   // Delivers again, with fresh attempts: one, or all in order (id nothing). How many.

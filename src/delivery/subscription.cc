@@ -286,6 +286,8 @@ void Subscription::Stop(bool deleted) {
     // Nothing of this may be at the journal or store when those go.
     if (!executor_.RunsHere()) idle_.wait(lock, [&] { return !busy_; });
     idle_.wait(lock, [&] { return !saving_; });
+    // A dead letter stored later would outlive its subscription.
+    if (deleted) idle_.wait(lock, [&] { return !storing_burial_; });
     while (!watched_.empty()) CallWatchers(watched_.begin()->first, calls);
     if (!deleted) {
       if (auto status = Save(lock, true); !status) {

@@ -158,6 +158,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
 
   // subscription_dead.cc
   void BuryDying(Lock& lock);
+  void PutBack(std::vector<Dying> dying);
   Result<std::optional<SavedDeadLetter>> MakeDeadLetter(EventFinder& finder, const Dying& dying,
                                                         std::vector<Attempt> attempts);
   // One commit of what dies, and what is lost already.
@@ -171,13 +172,20 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   };
   Burial PrepareBurial(std::vector<Dying> dying, std::vector<std::vector<Attempt>> attempts,
                        EventSource& source, uint64_t generation, uint64_t first_id);
+  void StoreBurial(Lock& lock, std::shared_ptr<Burial> burial);
   void Buried(const Burial& burial, const Status& status);
+  void StayDead(const Burial& burial);
   void CountBuried(const Burial& burial);
   void SettleBuried(const Dying& dying, bool dead, Calls& calls);
   Result<std::vector<SavedDeadLetter>> ScanDeadLetters(uint64_t after, size_t limit);
   Result<SavedDeadLetter> ReadDeadLetter(uint64_t id);
   Status SaveSettledResends();
+  // Of an administrator, who holds changes_: waits for the burial that is being stored, and holds
+  // up those to come until it is destroyed. A burial writes dead letters that died again as it has
+  // read them, so what is changed in between would be undone.
+  class BurialPause;
   bool StopResending(uint64_t id);
+  bool Withdraw(uint64_t id);  // with mutex_ held
   // Those that `id` names, or all; `change` says what to write, or nothing to leave one as it is;
   // `done` whether that worked, for some of them at a time.
   Result<uint64_t> ChangeDeadLetters(
@@ -223,6 +231,9 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
   std::set<uint64_t> failures_unsaved_;
   std::deque<Dying> dying_;
   bool burying_ = false;
+  bool storing_burial_ = false;  // the journal has it
+  bool burials_paused_ = false;
+  bool burial_outdated_ = false;  // dead letters may have changed since the one at hand began
   uint64_t next_dead_letter_ = 1;
   uint64_t dead_letters_ = 0;
   std::set<uint64_t> resends_waiting_;  // dead letters to be sent again, not yet in the state

@@ -49,9 +49,30 @@ bool AppendCopy(const DeadLetter& letter, std::string& body) {
 
 }  // namespace
 
+class Subscription::BurialPause {
+ public:
+  explicit BurialPause(Subscription& subscription) : subscription_(subscription) {
+    Lock lock(subscription_.mutex_);
+    subscription_.burials_paused_ = true;
+    subscription_.burial_outdated_ = true;
+    subscription_.idle_.wait(lock, [&] { return !subscription_.storing_burial_; });
+  }
+  ~BurialPause() {
+    {
+      Lock lock(subscription_.mutex_);
+      subscription_.burials_paused_ = false;
+    }
+    subscription_.Kick();
+  }
+
+ private:
+  Subscription& subscription_;
+};
+
 void Subscription::BuryDying(Lock& lock) {
-  if (burying_ || dying_.empty()) return;
+  if (burying_ || burials_paused_ || dying_.empty()) return;
   burying_ = true;
+  burial_outdated_ = false;
   const size_t count = std::min(dying_.size(), kBurialsAtOnce);
   std::vector<Dying> taken(std::make_move_iterator(dying_.begin()),
                            std::make_move_iterator(dying_.begin() + static_cast<ptrdiff_t>(count)));
@@ -68,6 +89,20 @@ void Subscription::BuryDying(Lock& lock) {
   lock.unlock();
   auto burial = std::make_shared<Burial>(
       PrepareBurial(std::move(taken), std::move(attempts), *source, generation, first_id));
+  lock.lock();
+  if (stopped_) return;
+  if (!burial_outdated_) return StoreBurial(lock, std::move(burial));
+  // Once more, at the pump that comes after the change.
+  burying_ = false;
+  if (generation_ != generation) return;
+  PutBack(std::move(burial->left));
+  PutBack(std::move(burial->lost));
+  PutBack(std::move(burial->dying));
+}
+
+void Subscription::StoreBurial(Lock& lock, std::shared_ptr<Burial> burial) {
+  storing_burial_ = !burial->batch.mutations.empty();
+  lock.unlock();
   if (burial->batch.mutations.empty()) {
     executor_.Post([self = shared_from_this(), burial] { self->Buried(*burial, burial->status); });
   } else {
@@ -77,6 +112,11 @@ void Subscription::BuryDying(Lock& lock) {
     });
   }
   lock.lock();
+}
+
+void Subscription::PutBack(std::vector<Dying> dying) {
+  dying_.insert(dying_.begin(), std::make_move_iterator(dying.begin()),
+                std::make_move_iterator(dying.end()));
 }
 
 // As many as fit one batch; what is left over, or could not be read, has to be tried again.
@@ -155,19 +195,21 @@ void Subscription::Buried(const Burial& burial, const Status& status) {
   Calls calls;
   {
     Lock lock(mutex_);
-    burying_ = false;
+    burying_ = storing_burial_ = false;
+    idle_.notify_all();
     if (stopped_) return;
     if (status) CountBuried(burial);
     if (generation_ == burial.generation) {
-      auto& again = burial.left;
-      dying_.insert(dying_.begin(), again.begin(), again.end());
+      PutBack(burial.left);
       if (status) {
         for (const Dying& each : burial.dying) SettleBuried(each, true, calls);
       } else {
-        dying_.insert(dying_.begin(), burial.dying.begin(), burial.dying.end());
+        PutBack(burial.dying);
       }
       for (const Dying& each : burial.lost) SettleBuried(each, false, calls);
       MarkDirty();
+    } else if (status) {
+      StayDead(burial);
     }
   }
   for (auto& call : calls) call();
@@ -185,6 +227,13 @@ void Subscription::CountBuried(const Burial& burial) {
   }
 }
 
+// Everything began again meanwhile, and with it what was being sent again; but these have died.
+void Subscription::StayDead(const Burial& burial) {
+  for (const Dying& each : burial.dying) {
+    if (each.sequence >= kResendBit) Withdraw(each.sequence & ~kResendBit);
+  }
+}
+
 // It is settled now: as a dead letter, or because retention took it before it could become one.
 void Subscription::SettleBuried(const Dying& dying, bool dead, Calls& calls) {
   const auto found = attempts_.find(dying.sequence);
@@ -192,7 +241,7 @@ void Subscription::SettleBuried(const Dying& dying, bool dead, Calls& calls) {
       found == attempts_.end() || found->second.empty() ? 1 : found->second.back().number;
   state_.DeadStored(dying.sequence);
   Forget(dying.sequence);
-  if (!dead) metrics_.lost.Add();
+  if (!dead && dying.sequence < kResendBit) metrics_.lost.Add();  // others were dropped
   if (dying.sequence >= kResendBit) {
     resends_loaded_.erase(dying.sequence & ~kResendBit);
     return;
@@ -260,6 +309,7 @@ Result<std::vector<DeadLetter>> Subscription::ListDeadLetters(uint64_t after, si
 
 Status Subscription::EditDeadLetter(uint64_t id, std::string record) {
   Lock lock(changes_);
+  const BurialPause pause(*this);
   POSTROAD_TRY(SaveSettledResends());
   POSTROAD_ASSIGN(SavedDeadLetter dead, ReadDeadLetter(id));
   if (dead.letter.resending) {
@@ -306,6 +356,7 @@ Result<uint64_t> Subscription::ChangeDeadLetters(
 
 Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
   Lock changes(changes_);
+  const BurialPause pause(*this);
   POSTROAD_TRY(SaveSettledResends());
   {
     Lock lock(mutex_);
@@ -314,7 +365,7 @@ Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
                   "Too many dead letters are being sent again already.", {}, "TOO_MANY_RESENDS");
     }
   }
-  auto resent = ChangeDeadLetters(
+  return ChangeDeadLetters(
       id,
       [&](SavedDeadLetter& dead) -> std::optional<store::Mutation> {
         if (dead.letter.resending) return std::nullopt;
@@ -327,12 +378,11 @@ Result<uint64_t> Subscription::ResendDeadLetters(std::optional<uint64_t> id) {
           if (written) resends_waiting_.insert(dead.letter.id);
         }
       });
-  Kick();
-  return resent;
 }
 
 Result<uint64_t> Subscription::DropDeadLetters(std::optional<uint64_t> id) {
   Lock changes(changes_);
+  const BurialPause pause(*this);
   POSTROAD_TRY(SaveSettledResends());
   return ChangeDeadLetters(
       id,
@@ -355,6 +405,10 @@ Result<uint64_t> Subscription::DropDeadLetters(std::optional<uint64_t> id) {
 // False if it was settled meanwhile: then it is no dead letter any more.
 bool Subscription::StopResending(uint64_t id) {
   Lock lock(mutex_);
+  return Withdraw(id);
+}
+
+bool Subscription::Withdraw(uint64_t id) {
   if (resends_waiting_.erase(id) + resends_loaded_.erase(id) == 0) return false;
   if (state_.Drop(id | kResendBit)) Forget(id | kResendBit);
   return true;

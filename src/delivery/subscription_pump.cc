@@ -212,8 +212,11 @@ bool Subscription::ReadLate(Lock& lock, std::vector<Outgoing>& outgoing) {
 void Subscription::LoseLate(uint64_t sequence, Calls& calls) {
   state_.Lost(sequence);
   Forget(sequence);
+  if (sequence >= kResendBit) {  // dropped
+    resends_loaded_.erase(sequence & ~kResendBit);
+    return;
+  }
   CallWatchers(sequence, calls);
-  resends_loaded_.erase(sequence & ~kResendBit);
   metrics_.lost.Add();
   LogWarn("an event was gone, by retention or with its topic, before it was settled",
           {{"subscription", name_}, {"sequence", sequence}});

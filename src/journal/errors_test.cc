@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "journal/testing.h"
+#include "store/testing.h"
 
 namespace postroad::journal {
 namespace {
@@ -12,9 +13,9 @@ namespace {
 using namespace store;  // NOLINT: the wrapper names most of it
 
 // The real store, but that Append fails while told to, and the largest is known.
-class FailingStore final : public Store {
+class FailingStore final : public ForwardingStore {
  public:
-  explicit FailingStore(Store& real) : real_(real) {}
+  using ForwardingStore::ForwardingStore;
   std::atomic<bool> full = false;
   std::atomic<uint64_t> largest_group = 0;  // of all that succeeded, in events
   // Bytes of values written and not synced: what the next sync waits for.
@@ -25,57 +26,15 @@ class FailingStore final : public Store {
     uint64_t events = 0;
     for (const RunToAppend& run : group.runs) events += run.count;
     largest_group = std::max(largest_group.load(), events);
-    return real_.Append(group);
+    return ForwardingStore::Append(group);
   }
   Status Write(std::span<const Mutation> mutations, bool sync) override {
     if (full) return Fail(ErrorCode::kResourceExhausted, "The disk is full.", {}, "DISK_FULL");
     for (const Mutation& mutation : mutations) unsynced += mutation.value.size();
     most_unsynced = std::max(most_unsynced.load(), unsynced.load());
     if (sync) unsynced = 0;
-    return real_.Write(mutations, sync);
+    return ForwardingStore::Write(mutations, sync);
   }
-
-  Epoch epoch() const override { return real_.epoch(); }
-  bool clean_start() const override { return real_.clean_start(); }
-  Result<TopicInfo> FindTopic(std::string_view name) override { return real_.FindTopic(name); }
-  Result<TopicInfo> FindTopicById(TopicId id) override { return real_.FindTopicById(id); }
-  Result<std::vector<TopicInfo>> ListTopics(std::string_view after, std::string_view prefix,
-                                            size_t limit, bool with_bounds) override {
-    return real_.ListTopics(after, prefix, limit, with_bounds);
-  }
-  Status DeleteTopic(std::string_view name) override { return real_.DeleteTopic(name); }
-  Result<std::vector<RunPtr>> ReadRuns(TopicId topic, Offset from, size_t max_bytes) override {
-    return real_.ReadRuns(topic, from, max_bytes);
-  }
-  Result<RunPtr> ReadRunAt(TopicId topic, Offset offset) override {
-    return real_.ReadRunAt(topic, offset);
-  }
-  Result<Offset> OffsetAtTime(TopicId topic, Timestamp time) override {
-    return real_.OffsetAtTime(topic, time);
-  }
-  Result<FeedBounds> ReadFeedBounds() override { return real_.ReadFeedBounds(); }
-  Result<std::vector<FeedEntry>> ReadFeed(FeedPosition from, size_t limit) override {
-    return real_.ReadFeed(from, limit);
-  }
-  Result<FeedPosition> PositionAtTime(Timestamp time) override {
-    return real_.PositionAtTime(time);
-  }
-  Result<Offset> TrimTopic(TopicId topic, Offset before) override {
-    return real_.TrimTopic(topic, before);
-  }
-  Status TrimFeed(FeedPosition before) override { return real_.TrimFeed(before); }
-  Result<std::optional<std::string>> Get(Table table, std::string_view key) override {
-    return real_.Get(table, key);
-  }
-  Result<std::vector<Entry>> Scan(Table table, std::string_view from, std::string_view to,
-                                  size_t limit, bool reverse) override {
-    return real_.Scan(table, from, to, limit, reverse);
-  }
-  Status Backup(const std::string& directory) override { return real_.Backup(directory); }
-  Result<StoreStats> Stats() override { return real_.Stats(); }
-
- private:
-  Store& real_;
 };
 
 class JournalOnAFailingStore : public testing::Test {

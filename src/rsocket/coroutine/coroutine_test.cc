@@ -44,6 +44,7 @@ class Pipe final : public SessionTransport {
       const std::string bytes = frame.ToString();
       const auto decoded = DecodeFrame(bytes);
       payloads_ += decoded && std::holds_alternative<PayloadFrame>(*decoded) ? 1 : 0;
+      if (to_) to_->ReceivedBytes();
       if (to_) to_->Receive(bytes);
     }
     if (from_ && from_->HasOutput()) OutputReady();

@@ -301,6 +301,7 @@ void ScriptedSession::Step(const std::string& line) {
   if (line[0] == '!') return ExpectEvent(rest);
   ExpectNothingLeft();
   if (line[0] == '>') {
+    session_->ReceivedBytes();
     session_->Receive(FrameFrom(rest));
   } else if (line[0] == '.') {
     Act(rest);

@@ -178,10 +178,11 @@ class Session : public std::enable_shared_from_this<Session> {
   virtual ~Session() = default;
 
   // --- The transport's calls ---
+  // Bytes came, perhaps many frames, perhaps none whole: the peer lives. Called before Receive, once
+  // for what was read at once.
+  virtual void ReceivedBytes() = 0;
   // One frame came.
   virtual void Receive(std::string_view frame) = 0;
-  // Bytes came, though perhaps no whole frame: the peer lives.
-  virtual void ReceivedBytes() = 0;
   // Moves frames to be sent into `out`, in order, until they have `max_bytes` or more or there are
   // no more. What waited for room is sent meanwhile.
   virtual void TakeOutput(size_t max_bytes, std::vector<OutFrame>& out) = 0;

@@ -35,7 +35,6 @@ Interaction InteractionOf(FrameType type) {
 void SessionImpl::Receive(std::string_view bytes) {
   const Scope scope(*this);
   if (state_ == State::kEnded || state_ == State::kSuspended) return;
-  last_heard_ = clock_.Monotonic();
   if (bytes.size() > options_.max_frame_bytes) {
     return End({ErrorFrameCode::kConnectionError,
                 "a frame of " + std::to_string(bytes.size()) + " bytes; at most " +

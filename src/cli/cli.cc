@@ -84,9 +84,23 @@ std::string OneLine(std::string text) {
   return text;
 }
 
+// What to do where something listens, and does not speak with us. (That nothing does says
+// remote.cc.)
+std::string AdviceOnPeer(const Context& context) {
+  return context.tls || !context.ca_file.empty()
+             ? "; is it a Postroad server's gRPC address, with TLS, and its certificate one that "
+               "--ca or this machine trusts?"
+             : "; is it a Postroad server's gRPC address? one with TLS needs --tls or --ca";
+}
+
 // What to do about an error where its message does not say.
-std::string Advice(const Error& error) {
+std::string Advice(const Context& context, const Error& error) {
+  const auto says = [&](std::string_view text) { return error.message.find(text) != text.npos; };
   switch (error.code) {
+    case ErrorCode::kUnavailable:
+      return says("cannot reach ") || !error.reason.empty() ? "" : AdviceOnPeer(context);
+    case ErrorCode::kDeadlineExceeded:  // it was tried until then
+      return says("UNAVAILABLE") ? AdviceOnPeer(context) : "";
     case ErrorCode::kUnauthenticated:
       return "; give a key with --api-key or POSTROAD_API_KEY";
     case ErrorCode::kInternal:
@@ -96,11 +110,11 @@ std::string Advice(const Error& error) {
   }
 }
 
-int Report(const Error& error) {
+int Report(const Context& context, const Error& error) {
   std::fflush(stdout);
   const std::string field = error.field + ": ";
   const bool named = error.field.empty() || error.message.starts_with(field);
-  Notice(OneLine((named ? "" : field) + error.message + Advice(error)));
+  Notice(OneLine((named ? "" : field) + error.message + Advice(context, error)));
   return ExitCodeOf(error.code);
 }
 
@@ -174,10 +188,11 @@ int Run(int argc, char** argv) {
   if (!action) return exit_code;  // serve and config have run
   // What gRPC has to say of a connection comes with the error, once.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
-  if (auto ready = FinishContext(app, globals); !ready) return Report(ready.error());
-  if (auto done = action(globals.context); !done) return Report(done.error());
+  if (auto ready = FinishContext(app, globals); !ready)
+    return Report(globals.context, ready.error());
+  if (auto done = action(globals.context); !done) return Report(globals.context, done.error());
   if (std::fflush(stdout) != 0) {
-    return Report({ErrorCode::kInternal, "cannot write to standard output"});
+    return Report(globals.context, {ErrorCode::kInternal, "cannot write to standard output"});
   }
   return kExitOk;
 }

@@ -134,8 +134,10 @@ class Tally {
         if (failure_->field.ends_with(": ")) failure_->field.resize(failure_->field.size() - 2);
       }
       failed_ = true;
+      ++refused_;
       return;
     }
+    if (!answer->empty()) last_place_ = place;
     for (const PostResult& result : *answer) {
       ++posted_;
       duplicates_ += result.duplicate ? 1 : 0;
@@ -167,7 +169,10 @@ class Tally {
   Status Outcome() const {
     if (!failure_) return {};
     Error error = *failure_;
-    if (posted_ > 0) error.message += "; posted before it: " + Counted(posted_, "event");
+    if (refused_ > 1) error.message += "; " + HumanCount(refused_ - 1) + " more are refused";
+    if (posted_ > 0) error.message += "; " + Counted(posted_, "event") + " posted";
+    // What was on its way when the error came is not called back.
+    if (posted_ > 0 && !last_place_.empty()) error.message += ", the last of them " + last_place_;
     return Fail(std::move(error));
   }
 
@@ -175,7 +180,8 @@ class Tally {
   std::mutex mutex_;
   std::atomic<bool> failed_ = false;
   std::optional<Error> failure_;
-  uint64_t posted_ = 0, duplicates_ = 0, scheduled_ = 0;
+  std::string last_place_;  // of what was posted
+  uint64_t posted_ = 0, refused_ = 0, duplicates_ = 0, scheduled_ = 0;
 };
 
 // Longer than the publisher takes to give up an event by itself, so that it says why.

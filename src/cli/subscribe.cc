@@ -1,5 +1,6 @@
 // `postroad subscribe`: joins a subscription, prints what it is given and acks what it printed.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <future>
@@ -77,6 +78,25 @@ Status Wait(Subscriber& subscriber) {
   return {};
 }
 
+// One of that name may be there, and read what was not asked for: its events would be acked all the
+// same.
+Status CheckTopics(const Client& client, const Context& context, const SubscribeArgs& args) {
+  if (!args.create) return {};
+  const auto there = Admin(client, context.timeout).GetSubscription(args.name);
+  if (!there) return {};  // it is made, or joining says why not
+  auto wanted = args.settings.topics, read = there->settings.topics;
+  std::ranges::sort(wanted);
+  std::ranges::sort(read);
+  if (wanted == read) return {};
+  std::string topics;
+  for (const std::string& topic : there->settings.topics) topics += " " + topic;
+  return Fail(ErrorCode::kAlreadyExists,
+              "subscription '" + args.name + "' is there and reads" + topics +
+                  "; leave --create out to join it, or change it with `postroad subscriptions "
+                  "update`",
+              "--topic");
+}
+
 Status Subscribe(const Context& context, const SubscribeArgs& args) {
   SubscriberOptions options;
   options.subscription = args.name;
@@ -100,6 +120,7 @@ Status Subscribe(const Context& context, const SubscribeArgs& args) {
   options.handler = [&](Delivery& delivery) { return handler.Handle(delivery); };
   options.on_settle_failure = [](uint64_t, const Error& error) { Notice(error.message); };
   POSTROAD_ASSIGN(const Client client, ConnectToStream(context));
+  POSTROAD_TRY(CheckTopics(client, context, args));
   POSTROAD_ASSIGN(const auto subscriber, Subscriber::Start(client, std::move(options)));
   handler.Attach(*subscriber);
   Status ended = Wait(*subscriber);

@@ -104,6 +104,18 @@ Status Follow(Reader& reader) {
   return {};
 }
 
+// A reader waits for a topic that is not there yet; one that does not wait is told.
+Status CheckThere(const Client& client, const Context& context, const TailArgs& args) {
+  if (args.follow) return {};
+  Admin admin(client, context.timeout);
+  for (const std::string& topic : args.topics) {
+    if (topic.find('*') != topic.npos) continue;
+    const auto there = admin.GetTopic(topic);
+    if (!there && there.error().code == ErrorCode::kNotFound) return Fail(there.error());
+  }
+  return {};
+}
+
 Status Tail(const Context& context, const TailArgs& args) {
   ReaderOptions options;
   options.topics = args.topics;
@@ -117,6 +129,7 @@ Status Tail(const Context& context, const TailArgs& args) {
   options.on_event = [&](const ReadEvent& event) { return printer.Event(event); };
   options.on_notice = [&](const ReadNotice& notice) { printer.Notice(notice); };
   POSTROAD_ASSIGN(const Client client, ConnectToStream(context));
+  POSTROAD_TRY(CheckThere(client, context, args));
   POSTROAD_ASSIGN(const auto reader, Reader::Start(client, std::move(options)));
   printer.Attach(*reader);
   POSTROAD_TRY(Follow(*reader));

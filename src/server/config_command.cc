@@ -10,6 +10,7 @@
 #include "server/commands.h"
 #include "server/config_flags.h"
 #include "server/metrics_docs.h"
+#include "server/net/tls_files.h"
 
 namespace postroad::server {
 namespace {
@@ -38,6 +39,11 @@ int Show(const ConfigFlags& flags) {
 int Check(const ConfigFlags& flags) {
   const auto loaded = flags.Load();
   if (!loaded) return Fail(loaded.error(), kExitBadSettings);
+  const auto& tls = loaded->config.tls;
+  if (tls.enabled()) {
+    const Status usable = TlsFiles::Check(tls.certificate_file, tls.key_file);
+    if (!usable) return Fail(usable.error(), kExitBadSettings);
+  }
   std::printf("the settings are good\n");
   return kExitOk;
 }

@@ -35,6 +35,19 @@ TEST_F(SubscriptionsTest, ASubscriptionThatIsNotThereSaysHowToMakeIt) {
               "--create: needs --topic: which topics to read");
 }
 
+// Joining it all the same would ack what nobody asked for.
+TEST_F(SubscriptionsTest, OneThatReadsOtherTopicsIsNotJoinedByCreate) {
+  shell_.Out(
+      "$P post sub/mine 1; $P subscriptions create other-topics -t sub/mine --start beginning");
+  const Ended refused = shell_("$P subscribe other-topics --create --topic sub/yours --count 1");
+  EXPECT_EQ(refused.code, 6);
+  EXPECT_THAT(refused.output, HasSubstr("is there and reads sub/mine; leave --create out"));
+  EXPECT_EQ(Shown("other-topics").at("floor"), 0);
+  EXPECT_EQ(
+      shell_.Json("$P subscribe other-topics --create --topic sub/mine --count 1").at("payload"),
+      "1");
+}
+
 TEST_F(SubscriptionsTest, CreateUpdateListSeekDelete) {
   shell_.Out("printf '1\\n2\\n' | $P post sub/admin");
   const auto made = shell_.Json(

@@ -31,6 +31,13 @@ TEST_F(TailTest, BeginsWhereItIsTold) {
   EXPECT_EQ(Payloads("tail/from --from cursor:" + cursor.substr(0, cursor.size() - 1)), "2 3 4 ");
 }
 
+TEST_F(TailTest, ATopicThatIsNotThereIsSaidWhereNothingIsAwaited) {
+  const Ended ended = shell_("$P tail tail/none --no-follow");
+  EXPECT_EQ(ended.code, 4);
+  EXPECT_THAT(ended.output, HasSubstr("tail/none"));
+  EXPECT_EQ(shell_("$P tail 'tail/none*' --no-follow").code, 0);
+}
+
 TEST_F(TailTest, EachEventHasItsCursorInJson) {
   shell_.Out("printf '0\\n1\\n2\\n' | $P post tail/cursors");
   const auto second = shell_.Json("$P tail tail/cursors --from offset:1 -n 1 --cursors");

@@ -55,6 +55,10 @@ TEST_F(UsageTest, AnOtherProtocolIsOneLineToo) {
   EXPECT_EQ(tls.code, 8);
   EXPECT_THAT(tls.output, StartsWith("postroad: not answered within 1s"));
   EXPECT_EQ(std::ranges::count(tls.output, '\n'), 1) << tls.output;
+  // A listener that is no gRPC server; unary calls end at once.
+  const Ended http = shell_("$P topics list --server " + server_->http());
+  EXPECT_EQ(http.code, 3) << http.output;
+  EXPECT_THAT(http.output, HasSubstr("one with TLS needs --tls or --ca"));
 }
 
 TEST_F(UsageTest, AKeyIsAskedForAndShown) {

@@ -45,6 +45,14 @@ TEST_F(SettingsTest, AFileThatIsNotThereStopsTheStart) {
   EXPECT_THAT(ended.output, HasSubstr("none.toml: cannot be read"));
 }
 
+TEST_F(SettingsTest, CheckLooksIntoTheFilesOfTls) {
+  const std::string file = File("[tls]\ncertificate_file = \"" + (folder_ / "none.pem") +
+                                "\"\nkey_file = \"" + (folder_ / "none.key") + "\"\n");
+  const Ended ended = RunProgram({PostroadProgram(), "config", "check", "--config", file});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.output, HasSubstr("cannot read " + (folder_ / "none.pem")));
+}
+
 TEST_F(SettingsTest, OtherMachinesNeedTlsAndKeysOrInsecure) {
   const Ended refused =
       RunProgram({PostroadProgram(), "serve", "--data", folder_ / "data", "--listen", "0.0.0.0"});

@@ -56,6 +56,14 @@ Status CheckPair(const TlsIdentity& identity, const std::string& certificate_fil
   return {};
 }
 
+Result<TlsIdentity> ReadIdentity(const std::string& certificate_file, const std::string& key_file) {
+  TlsIdentity identity;
+  POSTROAD_ASSIGN(identity.certificate_pem, ReadWhole(certificate_file));
+  POSTROAD_ASSIGN(identity.key_pem, ReadWhole(key_file));
+  POSTROAD_TRY(CheckPair(identity, certificate_file, key_file));
+  return identity;
+}
+
 std::string StatText(const std::string& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return "missing";
@@ -96,12 +104,15 @@ TlsFiles::Stamp TlsFiles::LookAtFiles() const {
   return {StatText(certificate_file_), StatText(key_file_)};
 }
 
+Status TlsFiles::Check(const std::string& certificate_file, const std::string& key_file) {
+  POSTROAD_TRY(ReadIdentity(certificate_file, key_file));
+  return {};
+}
+
 Status TlsFiles::Read(uint64_t version) {
-  auto identity = std::make_shared<TlsIdentity>();
-  identity->version = version;
-  POSTROAD_ASSIGN(identity->certificate_pem, ReadWhole(certificate_file_));
-  POSTROAD_ASSIGN(identity->key_pem, ReadWhole(key_file_));
-  POSTROAD_TRY(CheckPair(*identity, certificate_file_, key_file_));
+  POSTROAD_ASSIGN(TlsIdentity read, ReadIdentity(certificate_file_, key_file_));
+  read.version = version;
+  auto identity = std::make_shared<const TlsIdentity>(std::move(read));
   std::lock_guard lock(mutex_);
   current_ = std::move(identity);
   return {};

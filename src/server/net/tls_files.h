@@ -28,6 +28,9 @@ class TlsFiles {
                                                 Duration interval, Executor& executor,
                                                 OnChange on_change);
 
+  // As Open says, without keeping them.
+  static Status Check(const std::string& certificate_file, const std::string& key_file);
+
   // The last good identity.
   TlsIdentityPtr Current() const;
 

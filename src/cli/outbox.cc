@@ -275,6 +275,7 @@ Status RunRelay(const Context& context, const SourceArgs& args) {
                                                      SystemClock(), metrics));
   }
   stop.Wait();
+  for (const auto& relay : relays) relay->StartDrain();
   relays.clear();
   return {};
 }

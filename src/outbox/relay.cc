@@ -73,13 +73,17 @@ Relay::Relay(SourceOptions options, const SourceMaker& maker, std::unique_ptr<Ta
       clock_(clock),
       metrics_(metrics, options_.name),
       source_(maker(options_, waker_)),
-      thread_([this] { Run(); }) {}
+      thread_([this] {
+        Run();
+        ended_.set_value();
+      }) {}
 
 Relay::~Relay() { Stop(); }
 
 void Relay::Stop() {
+  StartDrain();
   std::call_once(stopped_, [this] {
-    waker_.Stop();
+    (void)ended_.get_future().wait_for(waker_.left());
     target_->Stop();
     thread_.join();
   });
@@ -102,7 +106,7 @@ void Relay::Run() {
   std::string logged;
   while (!waker_.stopped()) {
     const Status ended = Session();
-    if (flight_) flight_->answer.wait();  // its rows are read again
+    if (flight_) Land(*flight_);
     flight_.reset();
     if (waker_.stopped()) return;
     const Duration wait = std::min(kShortestWait * (1 << std::min(attempts_++, 10)), kLongestWait);
@@ -128,6 +132,7 @@ Status Relay::Session() {
   while (!waker_.stopped()) {
     bool busy = false;
     POSTROAD_TRY(Pass(busy));
+    if (waker_.stopped()) break;
     POSTROAD_TRY(KeepHouse(busy));
     attempts_ = 0;
     if (!busy) POSTROAD_TRY(Idle());
@@ -153,9 +158,22 @@ Status Relay::Pass(bool& busy) {
   if (page) metrics_.read_seconds.Observe(Seconds(clock_.Monotonic() - begin));
   const std::unique_ptr<Flight> landed = std::move(flight_);
   if (landed) POSTROAD_TRY(Await(*landed));
-  if (page) flight_ = Launch(std::move(page));
-  if (landed) POSTROAD_TRY(Settle(*landed));
-  return {};
+  if (page && !waker_.stopped()) flight_ = Launch(std::move(page));
+  const Status settled = landed ? Settle(*landed) : Status();
+  if (settled || !flight_) return settled;
+  // Pages are settled in the order read: this one is read again, too.
+  flight_->answer.wait();
+  flight_.reset();
+  return settled;
+}
+
+// The session ends with a page on its way: what the target confirms of it at once is settled if the
+// database can still be asked, or it would be sent again.
+void Relay::Land(Flight& flight) {
+  const bool heard = source_->KeepAlive().has_value();
+  if (!AwaitAnswer(flight) || !heard) return;
+  TakeAnswer(flight);
+  if (flight.Failed()->events.empty()) (void)Settle(flight);
 }
 
 std::unique_ptr<Relay::Flight> Relay::Launch(PagePtr page) {
@@ -186,6 +204,7 @@ Status Relay::AwaitAnswer(Flight& flight) {
 // While the target takes its time: the source is to hear of the relay, and people of the lag.
 Status Relay::Tend() {
   POSTROAD_TRY(source_->KeepAlive());
+  if (waker_.stopped()) return {};
   bool busy = false;
   return KeepHouse(busy);
 }
@@ -194,13 +213,7 @@ Status Relay::Tend() {
 Status Relay::Await(Flight& flight) {
   for (int failures = 0;; ++failures) {
     POSTROAD_TRY(AwaitAnswer(flight));
-    std::vector<EventResult> answer = flight.answer.get();
-    metrics_.send_seconds.Observe(Seconds(clock_.Monotonic() - flight.sent));
-    std::string reason;
-    for (size_t i = 0; i < flight.open.size(); ++i) {
-      if (answer[i].outcome == Outcome::kFailed && reason.empty()) reason = answer[i].reason;
-      flight.results[flight.open[i]] = std::move(answer[i]);
-    }
+    const std::string reason = TakeAnswer(flight);
     const BatchPtr again = flight.Failed();
     if (again->events.empty()) break;
     if (waker_.stopped()) return Fail(Stopping());
@@ -210,6 +223,18 @@ Status Relay::Await(Flight& flight) {
     flight.Send(*target_, clock_, again);
   }
   return {};
+}
+
+// Why some failed, if they did.
+std::string Relay::TakeAnswer(Flight& flight) {
+  std::vector<EventResult> answer = flight.answer.get();
+  metrics_.send_seconds.Observe(Seconds(clock_.Monotonic() - flight.sent));
+  std::string reason;
+  for (size_t i = 0; i < flight.open.size(); ++i) {
+    if (answer[i].outcome == Outcome::kFailed && reason.empty()) reason = answer[i].reason;
+    flight.results[flight.open[i]] = std::move(answer[i]);
+  }
+  return reason;
 }
 
 void Relay::NoteSendFailure(const std::string& reason, size_t events, int failures) {

@@ -4,6 +4,7 @@
 #define POSTROAD_OUTBOX_RELAY_H_
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,8 +43,12 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  // What the target has under way is settled, if that takes no longer than the target's own time.
-  // Blocks. Idempotent.
+  // How long what is under way may take once a relay is told to stop.
+  static constexpr Duration kDrainTime = std::chrono::seconds(5);
+  // Reads and sends nothing more. What the target has under way is awaited and settled, so that it
+  // is not sent again, until `at_most` is over. Does not block; the first call counts.
+  void StartDrain(Duration at_most = kDrainTime) { waker_.Stop(at_most); }
+  // StartDrain, and waits for the end. Idempotent.
   void Stop();
 
   const SourceOptions& options() const { return options_; }
@@ -59,6 +64,8 @@ class Relay {
   std::unique_ptr<Flight> Launch(PagePtr page);
   Status Await(Flight& flight);
   Status AwaitAnswer(Flight& flight);
+  std::string TakeAnswer(Flight& flight);
+  void Land(Flight& flight);
   Status Tend();
   void NoteSendFailure(const std::string& reason, size_t events, int failures);
   Status Settle(Flight& flight);
@@ -79,6 +86,7 @@ class Relay {
   mutable std::mutex mutex_;
   RelayState state_;  // guarded by mutex_
   std::once_flag stopped_;
+  std::promise<void> ended_;  // the thread's work
   std::thread thread_;  // last: uses all of the above
 };
 

@@ -261,6 +261,7 @@ void Server::Impl::Close() {
   if (std::exchange(closed, true)) return;
   ready = false;
   if (kafka) kafka->Stop();
+  for (const auto& relay : relays) relay->StartDrain();
   for (const auto& relay : relays) relay->Stop();
   if (grpc) grpc->Stop(Duration{});
   if (killbill) killbill->WaitForCalls();
@@ -314,12 +315,16 @@ void Server::Drain() {
   impl_->ready = false;
   const Duration timeout = impl_->config.server.drain_timeout;
   const MonotonicTime end = impl_->clock.Monotonic() + timeout;
-  for (const auto& relay : impl_->relays) relay->Stop();
+  for (const auto& relay : impl_->relays) {
+    relay->StartDrain(std::min(outbox::Relay::kDrainTime, timeout / 2));
+  }
   impl_->grpc->StartDrain();
   impl_->rsocket->server().Drain("the server is going down; connect again in a moment");
   if (impl_->http) impl_->http->StartDrain();
   impl_->kafka->Stop();
-  impl_->broker->Drain(std::max(timeout - kLastWords, timeout / 2));
+  for (const auto& relay : impl_->relays) relay->Stop();  // what they post is stored yet
+  const Duration rest = std::max(end - impl_->clock.Monotonic(), Duration{});
+  impl_->broker->Drain(std::max(rest - kLastWords, rest / 2));
   const auto left = [&] {
     return std::clamp(end - impl_->clock.Monotonic(), Duration{}, kLastWords);
   };

@@ -156,7 +156,7 @@ TEST_F(Layouts, KilledBetweenAppendAndMarkIsADuplicate) {
   house.control->Set(&Gate::Control::closed, true);
   Start(options);
   ASSERT_TRUE(Arrives("t", 10));
-  house.relays.clear();
+  house.KillRelays();
   EXPECT_EQ(sql.One("SELECT count(*) FROM recorded_events WHERE delivered"), "0");
   house.control->Set(&Gate::Control::closed, false);
   Start(options);

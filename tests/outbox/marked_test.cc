@@ -224,7 +224,7 @@ TEST_P(MarkedOutbox, KilledBetweenAppendAndMarkIsADuplicate) {
   house.control->Set(&Gate::Control::closed, true);
   Start();
   ASSERT_TRUE(Arrives("t", 10));
-  house.relays.clear();
+  house.KillRelays();
   house.control->Set(&Gate::Control::closed, false);
   Start();
   EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));

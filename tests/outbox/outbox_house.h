@@ -120,6 +120,12 @@ class OutboxHouse {
     return *relays.back();
   }
 
+  // As if their process were killed: what is on its way is neither awaited nor settled.
+  void KillRelays() {
+    for (const auto& relay : relays) relay->StartDrain({});
+    relays.clear();
+  }
+
   std::vector<Event> Stored(const std::string& topic) {
     std::vector<Event> events;
     const auto info = stack.journal().FindTopic(topic);

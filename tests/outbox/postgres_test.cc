@@ -183,7 +183,7 @@ TEST_F(PostgresOutbox, KilledBetweenAppendAndMarkIsADuplicateNotASecondEvent) {
   ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::kept_back) > 0; }));
   ASSERT_TRUE(Arrives("t", 1));
   const size_t stored = house.Stored("t").size();
-  house.relays.clear();
+  house.KillRelays();
   EXPECT_EQ(sql->One("SELECT seen FROM postroad_outbox_relay"), "1:1:");
   house.control->Set(&Gate::Control::closed, false);
   Start();
@@ -193,6 +193,54 @@ TEST_F(PostgresOutbox, KilledBetweenAppendAndMarkIsADuplicateNotASecondEvent) {
     return house.Metric("postroad_outbox_events_total{outcome=\"duplicate\",source=\"shop\"}") >=
            static_cast<double>(stored);
   }));
+}
+
+// Or every end under load would send what is on its way again: twice, to Kafka.
+TEST_F(PostgresOutbox, StoppedWithAPageOnItsWayItSettlesThatAndSendsNoOther) {
+  options.batch_rows = 10;
+  house.control->Set(&Gate::Control::closed, true);
+  sql->Run(Numbers(1, 30));
+  Relay& relay = Start();
+  ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::kept_back) == 1; }));
+  relay.StartDrain();
+  house.control->Set(&Gate::Control::closed, false);
+  relay.Stop();
+  EXPECT_EQ(house.Stored("t").size(), 10u);
+  Start();
+  ASSERT_TRUE(Arrives("t", 30));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Metric("postroad_outbox_events_total{outcome=\"duplicate\",source=\"shop\"}"), 0);
+}
+
+TEST_F(PostgresOutbox, AStopDoesNotWaitForATargetThatDoesNotAnswer) {
+  house.control->Set(&Gate::Control::closed, true);
+  sql->Run(Numbers(1, 10));
+  Relay& relay = Start();
+  ASSERT_TRUE(Eventually([&] { return house.control->Count(&Gate::Control::kept_back) == 1; }));
+  relay.StartDrain(std::chrono::milliseconds(100));
+  relay.Stop();  // or the test does not end
+  house.control->Set(&Gate::Control::closed, false);
+  Start();
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Stored("t").size(), 10u);
+}
+
+// An error ends the session, but what the target has confirmed is settled all the same: the same
+// page would be sent for ever.
+TEST_F(PostgresOutbox, WhereCleaningFailsEventsGoOnAndNoneIsSentTwice) {
+  options.retention = Duration{};
+  options.batch_rows = 10;
+  sql->Run(
+      "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; "
+      "CREATE TRIGGER no BEFORE DELETE ON postroad_outbox FOR EACH ROW EXECUTE FUNCTION no()");
+  Relay& relay = Start();
+  sql->Run(Numbers(1, 10));
+  ASSERT_TRUE(Eventually([&] { return !relay.state().error.empty(); }));
+  sql->Run(Numbers(11, 50));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(house.Stored("t").size(), 50u);
+  EXPECT_GT(house.Metric("postroad_outbox_cleanup_errors_total{source=\"shop\"}"), 0);
+  EXPECT_EQ(house.Metric("postroad_outbox_events_total{outcome=\"duplicate\",source=\"shop\"}"), 0);
 }
 
 TEST_F(PostgresOutbox, TheTargetBeingAwayLosesNothingAndShows) {

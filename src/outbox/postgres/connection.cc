@@ -150,8 +150,8 @@ Status Connection::AwaitAnswer() {
     if (unsent == 0 && !PQisBusy(connection_)) return {};
     const auto left = end - std::chrono::steady_clock::now();
     const short events = unsent == 0 ? POLLIN : POLLIN | POLLOUT;
-    if (!waker_.Wait(PQsocket(connection_), events, left)) {
-      if (waker_.stopped()) return Fail(ErrorCode::kCancelled, "the relay is stopping");
+    if (!waker_.Await(PQsocket(connection_), events, left)) {
+      if (waker_.over()) return Fail(ErrorCode::kCancelled, "the relay is stopping");
       if (left > Duration{}) continue;
       return Fail(ErrorCode::kUnavailable, "PostgreSQL: no answer in " + FormatDuration(kPatience));
     }

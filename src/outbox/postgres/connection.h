@@ -53,7 +53,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // UNAVAILABLE if the connection is lost, CANCELLED if the waker stopped; else the server's error:
+  // UNAVAILABLE if the connection is lost, CANCELLED if the waker stopped and its
+  // grace is over; else the server's error:
   // PERMISSION_DENIED, FAILED_PRECONDITION; reason is the SQLSTATE. What has parameters is prepared
   // the first time, so its text is to be one of a few.
   Result<Rows> Run(const std::string& sql, const Parameters& parameters = {}, bool binary = false);

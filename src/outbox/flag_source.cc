@@ -46,7 +46,11 @@ std::string FlagSource::Waiting() const {
   const Columns& c = options_.columns;
   std::string where = "NOT EXISTS (SELECT 1 FROM " + Column(PoisonTableOf(options_.table)) +
                       " p WHERE p." + OwnReader() + " AND p.id = " + IdText() + " AND NOT p.retry)";
-  if (!c.delivered.empty()) where = "t." + Column(c.delivered) + " = false AND " + where;
+  if (!c.delivered.empty()) {
+    // Of rows that nobody has marked, NULL is as good as false. The indexes say it in these words.
+    const std::string mark = "t." + Column(c.delivered);
+    where = "(" + mark + " = false OR " + mark + " IS NULL) AND " + where;
+  }
   if (!held_.empty()) {
     where += " AND t." + Column(c.id) + " NOT IN " + InList({held_.begin(), held_.end()});
   }

@@ -186,6 +186,31 @@ TEST_F(Layouts, DebeziumsOutboxIsEmptied) {
   EXPECT_TRUE(BecomesOne("SELECT count(*) FROM outboxevent", "0"));
 }
 
+// As ORMs make them: the column has no default, and what nobody has marked is NULL.
+TEST_F(Layouts, RowsWithoutAMarkAreSentAndFoundByTheIndex) {
+  sql.Run("CREATE TABLE msg (no bigserial PRIMARY KEY, channel text, body text, sent boolean)");
+  const SourceOptions options =
+      Installed({.name = "m",
+                 .url = url,
+                 .layout = Layout::kColumns,
+                 .table = "msg",
+                 .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
+  sql.Run("INSERT INTO msg (channel, body, sent) VALUES ('c', '1', NULL), ('c', '2', false)");
+  house.control->Set(&Gate::Control::failing, true);
+  Start(options);
+  EXPECT_TRUE(Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
+  house.control->Set(&Gate::Control::failing, false);
+  ASSERT_TRUE(Arrives("c", 2));
+  EXPECT_EQ(house.Payloads("c"), (std::vector<std::string>{"1", "2"}));
+  EXPECT_TRUE(BecomesOne("SELECT count(*) FROM msg WHERE sent", "2"));
+  const auto plan = sql.Run(
+      "SET enable_seqscan = off; EXPLAIN SELECT no FROM msg t WHERE (t.sent = false OR t.sent IS "
+      "NULL) ORDER BY no LIMIT 10");
+  EXPECT_TRUE(std::ranges::any_of(plan, [](const auto& line) {
+    return line[0].find("msg_undelivered") != std::string::npos;
+  }));
+}
+
 TEST_F(Layouts, AnyTableWithItsColumnsNamed) {
   sql.Run(
       "CREATE SCHEMA app; CREATE TABLE app.\"Messages\" (\"No\" serial PRIMARY KEY, channel text, "

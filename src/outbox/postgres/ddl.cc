@@ -139,11 +139,12 @@ std::string PostFunction(const std::string& table, std::string_view type, std::s
 
 std::string UndeliveredIndex(const SourceOptions& options) {
   if (options.columns.delivered.empty()) return "";
+  const std::string mark = Connection::Quote(options.columns.delivered);
   return "\n-- So that finding what is not delivered does not read the whole table.\n"
          "CREATE INDEX IF NOT EXISTS " +
          Connection::Quote(Parts(options.table).second + "_undelivered") + " ON " +
          Connection::Quote(options.table) + " (" + Connection::Quote(options.columns.id) +
-         ") WHERE NOT " + Connection::Quote(options.columns.delivered) + ";\n";
+         ") WHERE " + mark + " = false OR " + mark + " IS NULL;\n";
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS "{table}" (
 )";
 
 constexpr std::string_view kRest = R"(
-CREATE INDEX IF NOT EXISTS "{table}_undelivered" ON "{table}" ("{id}") WHERE "{delivered}" = false;
+CREATE INDEX IF NOT EXISTS "{table}_undelivered" ON "{table}" ("{id}")
+  WHERE "{delivered}" = false OR "{delivered}" IS NULL;
 )";
 
 constexpr std::string_view kPoison = R"(

@@ -2,8 +2,10 @@
 #include "kafka/consumer.h"
 
 #include <array>
+#include <future>
 #include <set>
 #include <string_view>
+#include <thread>
 
 #include "kafka/librdkafka.h"
 #include "runtime/log.h"
@@ -13,6 +15,8 @@ namespace {
 
 // What an answer about offsets may take.
 constexpr int kAskMillis = 10'000;
+// What the end of a client may take; without the bug below it takes some milliseconds.
+constexpr std::chrono::seconds kDestroyTime{5};
 
 std::vector<Partition> PartitionsOf(const rd_kafka_topic_partition_list_t& list) {
   std::vector<Partition> partitions;
@@ -36,7 +40,8 @@ MessageView ViewOfMessage(const rd_kafka_message_t* message) {
   MessageView view{.topic = rd_kafka_topic_name(message->rkt),
                    .partition = message->partition,
                    .offset = message->offset,
-                   .value = {static_cast<const char*>(message->payload), message->len}};
+                   .value = {static_cast<const char*>(message->payload), message->len},
+                   .tombstone = message->payload == nullptr};
   if (message->key != nullptr) {
     view.key = std::string_view(static_cast<const char*>(message->key), message->key_len);
   }
@@ -57,6 +62,23 @@ MessageView ViewOfMessage(const rd_kafka_message_t* message) {
   return view;
 }
 
+// librdkafka before 2.1 never ends a client that read a topic while that was deleted (its #4187,
+// #4724): whoever waits for it waits for ever. Such a one stays behind with its threads, which do
+// nothing more, and is told to call nobody.
+void DestroyOrLeave(ClientPtr client, const std::string& group) {
+  std::promise<void> destroyed;
+  const std::future<void> end = destroyed.get_future();
+  rd_kafka_set_log_level(client.get(), 0);
+  std::thread thread([client = client.release(), destroyed = std::move(destroyed)]() mutable {
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);  // it is closed
+    destroyed.set_value();
+  });
+  if (end.wait_for(kDestroyTime) == std::future_status::ready) return thread.join();
+  LogError("a kafka client does not end, and is left behind: was a topic deleted?",
+           {{"group", group}});
+  thread.detach();
+}
+
 class LibrdkafkaConsumer final : public Consumer {
  public:
   LibrdkafkaConsumer(const ConsumerOptions& options, ConnectionLog& log, ConsumerOwner& owner,
@@ -64,7 +86,10 @@ class LibrdkafkaConsumer final : public Consumer {
       : options_(options), log_(log), owner_(owner), wake_(std::move(wake)) {
     context_ = {&log, this};
   }
-  ~LibrdkafkaConsumer() override { Close(); }
+  ~LibrdkafkaConsumer() override {
+    Close();
+    if (client_) DestroyOrLeave(std::move(client_), options_.group);
+  }
 
   Status Open() {
     POSTROAD_ASSIGN(ConfPtr conf, MakeConf(Role::kConsumer, options_.properties));

@@ -48,7 +48,7 @@ Event DecodeRaw(const MessageView& message) {
 
 // Headers that stand for fields of events.
 bool IsField(Format format, std::string_view name) {
-  if (name == kTimeHeader || name == kContentTypeHeader) return true;
+  if (name == kTimeHeader || name == kContentTypeHeader || name == kTombstoneHeader) return true;
   if (format != Format::kRaw) return name.starts_with("ce_") && format != Format::kEnvelope;
   return name == kIdHeader || name == kTopicHeader || name == kTypeHeader;
 }
@@ -86,6 +86,19 @@ std::array<unsigned char, 32> HashOfKeyAndValue(const MessageView& message) {
   }
   EVP_DigestFinal_ex(context.get(), hash.data(), nullptr);
   return hash;
+}
+
+bool IsCloudEvent(Format format) {
+  return format == Format::kCloudEventsStructured || format == Format::kCloudEventsBinary;
+}
+
+bool IsTombstone(const EventView& event) {
+  return event.payload.empty() && event.Header(kTombstoneHeader) == "true";
+}
+
+// What stands in for the format where there is no value that could have it.
+Format TombstoneFormat(Format format) {
+  return IsCloudEvent(format) ? Format::kCloudEventsBinary : Format::kRaw;
 }
 
 Result<Event> DecodeFields(Format format, const MessageView& message) {
@@ -139,6 +152,8 @@ Status TakeTime(std::string_view name, std::string_view text, std::optional<Time
 void EncodeMessage(Format format, const EventView& event, Timestamp now, Message& message) {
   message.Clear();
   if (!event.key.empty()) message.key = event.key;
+  message.tombstone = IsTombstone(event);
+  if (message.tombstone) format = TombstoneFormat(format);
   switch (format) {
     case Format::kEnvelope:
       EncodeEnvelope(event, now, message);
@@ -153,10 +168,10 @@ void EncodeMessage(Format format, const EventView& event, Timestamp now, Message
       EncodeRaw(event, message);
       break;
   }
-  const bool cloud_event = format != Format::kEnvelope && format != Format::kRaw;
-  if (event.time && !cloud_event) AddHeader(message, kTimeHeader, FormatTime(*event.time));
+  if (event.time && !IsCloudEvent(format)) AddHeader(message, kTimeHeader, FormatTime(*event.time));
   const size_t fields = message.headers.size();
   for (const auto& [name, value] : event.headers) {
+    if (message.tombstone && name == kTombstoneHeader) continue;  // its null says it
     const auto begin = message.headers.begin();
     const auto same = [&](const auto& header) { return header.first == name; };
     if (std::none_of(begin, begin + static_cast<ptrdiff_t>(fields), same)) {
@@ -166,7 +181,11 @@ void EncodeMessage(Format format, const EventView& event, Timestamp now, Message
 }
 
 Result<Event> DecodeMessage(Format format, const MessageView& message, std::string_view id_header) {
+  if (message.tombstone) {
+    format = message.Header("ce_specversion") ? Format::kCloudEventsBinary : Format::kRaw;
+  }
   POSTROAD_ASSIGN(Event event, DecodeFields(format, message));
+  if (message.tombstone) TakeHeader(event, kTombstoneHeader, "true");
   TakeKey(message, event);
   for (const auto& [name, value] : message.headers) {
     if (IsField(format, name)) continue;

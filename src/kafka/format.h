@@ -5,6 +5,8 @@
 // them. CloudEvents 1.0 Kafka binding: attributes in the JSON value (structured) or in headers ce_…
 // (binary); source is the topic, partitionkey the key.
 // Raw: the value is the payload; headers postroad-id, -topic, -type, -time and content-type.
+// A tombstone, null instead of a value, is in every format an event without a payload and with the
+// header kafka-tombstone: true; it has raw's headers or, as a CloudEvent, those in binary mode.
 // In all of them the event's headers are the message's headers and the event's key its key.
 #ifndef POSTROAD_KAFKA_FORMAT_H_
 #define POSTROAD_KAFKA_FORMAT_H_
@@ -24,6 +26,7 @@ inline constexpr std::string_view kTopicHeader = "postroad-topic";
 inline constexpr std::string_view kTypeHeader = "postroad-type";
 inline constexpr std::string_view kTimeHeader = "postroad-time";
 inline constexpr std::string_view kContentTypeHeader = "content-type";
+inline constexpr std::string_view kTombstoneHeader = "kafka-tombstone";
 
 // `message` is cleared first. `now` is the envelope's timestamp.
 void EncodeMessage(Format format, const EventView& event, Timestamp now, Message& message);

@@ -120,6 +120,35 @@ TEST(Decode, TakesTheIdOfTheNamedHeader) {
   EXPECT_EQ(DecodeMessage(Format::kRaw, message, "other")->id, "");
 }
 
+// In every format, there and back.
+TEST(Tombstones, AreWithoutAValueAndKeepTheirId) {
+  for (const Format format : {Format::kEnvelope, Format::kCloudEventsStructured,
+                              Format::kCloudEventsBinary, Format::kRaw}) {
+    Event event = Paid();
+    event.payload.clear();
+    event.headers.emplace_back(kTombstoneHeader, "true");
+    const Message message = Encoded(format, event);
+    EXPECT_TRUE(message.tombstone);
+    EXPECT_EQ(message.value, "");
+    MessageView view{.topic = "t", .key = *message.key, .tombstone = true};
+    view.headers.assign(message.headers.begin(), message.headers.end());
+    const auto back = DecodeMessage(format, view, {});
+    ASSERT_TRUE(back) << back.error().ToString();
+    EXPECT_EQ(back->id, "u-1");
+    EXPECT_EQ(back->topic, "orders");
+    EXPECT_EQ(back->key, "k");
+    EXPECT_EQ(ViewOf(*back).Header(kTombstoneHeader), "true");
+    EXPECT_EQ(ViewOf(*back).Header("region"), "eu");
+  }
+  Event event = Paid();
+  event.headers.emplace_back(kTombstoneHeader, "true");
+  EXPECT_FALSE(Encoded(Format::kRaw, event).tombstone) << "it has a payload";
+  const auto bare = DecodeMessage(
+      Format::kEnvelope, {.topic = "t", .key = std::string_view("k"), .tombstone = true}, {});
+  ASSERT_TRUE(bare) << bare.error().ToString();
+  EXPECT_EQ(bare->id + bare->topic + bare->payload, "");
+}
+
 // In Python: uuid.uuid5(uuid.NAMESPACE_URL, "kafka://c/t/3/42/1500/" +
 // sha256(b"1:kv").hexdigest()).
 TEST(IdFromRecord, IsOfTheMessageAlone) {

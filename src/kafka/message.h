@@ -17,11 +17,13 @@ namespace postroad::kafka {
 struct Message {
   std::optional<std::string> key;
   std::string value;
+  bool tombstone = false;  // null instead of a value
   std::vector<std::pair<std::string, std::string>> headers;
 
   void Clear() {
     key.reset();
     value.clear();
+    tombstone = false;
     headers.clear();
   }
 };
@@ -33,6 +35,7 @@ struct MessageView {
   int64_t offset = 0;
   std::optional<std::string_view> key;
   std::string_view value;
+  bool tombstone = false;  // the value is null, which is not an empty one
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   Timestamp time{};
 

@@ -71,7 +71,7 @@ class LibrdkafkaProducer final : public Producer {
     Add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
     Add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = ToOpaque(token);
     auto& value = Add(RD_KAFKA_VTYPE_VALUE).u.mem;
-    value.ptr = const_cast<char*>(message.value.data());
+    value.ptr = message.tombstone ? nullptr : const_cast<char*>(message.value.data());
     value.size = message.value.size();
     if (message.key) {
       auto& key = Add(RD_KAFKA_VTYPE_KEY).u.mem;

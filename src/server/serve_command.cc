@@ -27,6 +27,8 @@ namespace {
 
 // With fewer than that the store's own files leave room for a few thousand connections only.
 constexpr uint64_t kFewFiles = 4096;
+// What a drain may take beyond its time; systemd is told of a little more.
+constexpr Duration kDrainOverrun = std::chrono::seconds(3);
 
 // SIGTERM and SIGINT as a file descriptor. Made before any thread, so that all of them inherit that
 // the two are blocked.
@@ -142,7 +144,7 @@ void WaitForStop(Server& server, StopSignals& signals) {
 }
 
 // Drains; a second signal meanwhile ends the process where it stands (all that was acknowledged is
-// on disk).
+// on disk), and so does what takes longer than it may: a library that hangs, say.
 void Drain(Server& server, StopSignals& signals, Duration timeout) {
   LogInfo("draining; a second signal stops at once", {{"at_most", FormatDuration(timeout)}});
   const auto extend = std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
@@ -154,8 +156,14 @@ void Drain(Server& server, StopSignals& signals, Duration timeout) {
   });
   pollfd waits[] = {{.fd = signals.fd(), .events = POLLIN, .revents = 0},
                     {.fd = drained, .events = POLLIN, .revents = 0}};
+  const MonotonicTime end = SystemClock().Monotonic() + timeout + kDrainOverrun;
   while (waits[1].revents == 0) {
-    poll(waits, 2, -1);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SystemClock().Monotonic());
+    if (left.count() <= 0) {
+      LogError("not drained in time: the process ends where it stands");
+      _exit(kExitFailed);
+    }
+    poll(waits, 2, static_cast<int>(left.count()));
     if (signals.Take()) {
       LogWarn("stopped by a second signal before it had drained");
       _exit(kExitFailed);

@@ -203,6 +203,50 @@ TEST(KafkaIn, TakesTheMessagesOfATopicDeletedAndMadeAgain) {
   }
 }
 
+// Under the connector: which goes on with the new one, and ends when it is told to.
+TEST(KafkaIn, EndsThoughItsTopicWasDeletedWhileItRead) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker kafka;
+  CreateKafkaTopic(kafka.address(), "orders", 1);
+  ProduceToKafka(kafka.address(), Numbered(0, 10));
+  ServerProcess server({.config = InFrom(
+                            kafka.address(),
+                            "properties = { \"topic.metadata.refresh.interval.ms\" = 500 }")});
+  EXPECT_EQ(ReadEvents(server, {"orders"}, 10).size(), 10U);
+  DeleteKafkaTopic(kafka.address(), "orders");
+  CreateKafkaTopic(kafka.address(), "orders", 1);
+  ProduceToKafka(kafka.address(), Numbered(10, 20));
+  EXPECT_EQ(ReadEvents(server, {"orders"}, 20).size(), 20U);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
+// An empty value and none are not the same: the second deletes a key in a compacted topic.
+TEST(KafkaIn, TombstonesAreEventsThatSaySo) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "tombs", 1);
+  CreateKafkaTopic(kafka.address(), "copies", 1);
+  ProduceToKafka(kafka.address(), {{.topic = "tombs", .key = "k", .value = ""},
+                                   {.topic = "tombs", .key = "k", .null = true}});
+  ServerProcess server({.config = InFrom(kafka.address(), {}, "tombs") +
+                                  "[[kafka.out]]\nname = \"out\"\nbrokers = \"" +
+                                  kafka.address() +
+                                  "\"\ntopics = [\"tombs\"]\nto = \"copies\"\n"
+                                  "format = \"raw\"\nstart = \"beginning\"\n"});
+  const std::vector<Event> events = ReadEvents(server, {"tombs"}, 2);
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(ViewOf(events[0]).Header("kafka-tombstone"), std::nullopt);
+  EXPECT_EQ(ViewOf(events[1]).Header("kafka-tombstone"), "true");
+  EXPECT_EQ(events[1].key, "k");
+  const auto copies = ReadKafka(kafka.address(), "copies", 2);
+  ASSERT_EQ(copies.size(), 2U);
+  EXPECT_FALSE(copies[0].null);
+  EXPECT_TRUE(copies[1].null);
+  EXPECT_EQ(copies[1].key, "k");
+  EXPECT_EQ(copies[1].Header("postroad-id"), events[1].id);
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
 // A start before the first message is not a first start again.
 TEST(KafkaIn, FromLatestReadsWhatCameWhileItWasDown) {
   POSTROAD_NEEDS_KAFKA();

@@ -43,7 +43,8 @@ KafkaRecord RecordOf(const rd_kafka_message_t* message) {
   KafkaRecord record{.topic = rd_kafka_topic_name(message->rkt),
                      .partition = message->partition,
                      .offset = message->offset,
-                     .value = {static_cast<const char*>(message->payload), message->len}};
+                     .value = {static_cast<const char*>(message->payload), message->len},
+                     .null = message->payload == nullptr};
   if (message->key != nullptr) {
     record.key = std::string(static_cast<const char*>(message->key), message->key_len);
   }
@@ -98,7 +99,8 @@ void Produce(rd_kafka_t* client, const KafkaRecord& record) {
   add(RD_KAFKA_VTYPE_TOPIC).u.cstr = record.topic.c_str();
   add(RD_KAFKA_VTYPE_PARTITION).u.i32 = record.partition;
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK;
-  add(RD_KAFKA_VTYPE_VALUE).u.mem = {bytes(record.value), record.value.size()};
+  add(RD_KAFKA_VTYPE_VALUE).u.mem = {record.null ? nullptr : bytes(record.value),
+                                     record.value.size()};
   if (record.key) add(RD_KAFKA_VTYPE_KEY).u.mem = {bytes(*record.key), record.key->size()};
   for (const auto& [name, value] : record.headers) {
     add(RD_KAFKA_VTYPE_HEADER).u.header = {name.c_str(), value.data(),

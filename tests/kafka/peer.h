@@ -19,6 +19,7 @@ struct KafkaRecord {
   int64_t offset = 0;
   std::optional<std::string> key;
   std::string value;
+  bool null = false;  // null instead of a value
   std::vector<std::pair<std::string, std::string>> headers;
 
   std::string Header(const std::string& name) const;  // "" if there is none

@@ -18,7 +18,8 @@ namespace postroad::kafka {
 namespace {
 
 Original OriginalOf(const MessageView& message) {
-  Original original{.value = std::string(message.value), .time = message.time};
+  Original original{
+      .value = std::string(message.value), .tombstone = message.tombstone, .time = message.time};
   if (message.key) original.key = *message.key;
   original.headers.assign(message.headers.begin(), message.headers.end());
   return original;
@@ -30,6 +31,7 @@ MessageView ViewOf(const Item& item) {
                    .partition = item.partition.number,
                    .offset = item.offset,
                    .value = original.value,
+                   .tombstone = original.tombstone,
                    .time = original.time};
   if (original.key) view.key = *original.key;
   view.headers.assign(original.headers.begin(), original.headers.end());
@@ -41,12 +43,13 @@ constexpr std::string_view kKeyEncoding = "kafka-key.encoding";
 // A dead letter's own headers.
 bool IsOwn(std::string_view name) {
   return name == "kafka-topic" || name == "kafka-partition" || name == "kafka-offset" ||
-         name == "reason" || name == kKeyEncoding;
+         name == "reason" || name == kKeyEncoding || name == kTombstoneHeader;
 }
 
 // The value is the payload, key and headers are the event's; false: they cannot be, as they are.
 bool TakeAsItIs(const MessageView& message, Event& dead) {
   dead.payload = message.value;
+  if (message.tombstone) dead.headers.emplace_back(kTombstoneHeader, "true");
   if (message.key) {
     const bool text = IsValidUtf8(*message.key);
     dead.key = text ? std::string(*message.key) : Base64(*message.key);
@@ -64,7 +67,8 @@ bool TakeAsItIs(const MessageView& message, Event& dead) {
 
 // The whole message as JSON, for those whose key or headers no event can have.
 void TakeAsRecord(const MessageView& message, Event& dead) {
-  boost::json::object record{{"value", Base64(message.value)}};
+  boost::json::object record{{"value", nullptr}};
+  if (!message.tombstone) record["value"] = Base64(message.value);
   if (message.key) record["key"] = Base64(*message.key);
   boost::json::array headers;
   for (const auto& [name, value] : message.headers) {

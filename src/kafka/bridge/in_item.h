@@ -22,6 +22,7 @@ namespace postroad::kafka {
 struct Original {
   std::optional<std::string> key;
   std::string value;
+  bool tombstone = false;
   std::vector<std::pair<std::string, std::string>> headers;
   Timestamp time{};
 };

@@ -150,7 +150,9 @@ Status Relay::AwaitLead() {
   return Fail(Stopping());
 }
 
-// Reads a page while the one before is with the target; settles that one; sends the new one.
+// Reads a page while the one before is with the target; settles that one; sends the new one. Where
+// nothing more had been committed, looking for more while that is on its way would mostly be in
+// vain: it is awaited first, and what comes meanwhile goes together.
 Status Relay::Pass(bool& busy) {
   const MonotonicTime begin = clock_.Monotonic();
   POSTROAD_ASSIGN(PagePtr page, source_->Read());
@@ -159,12 +161,16 @@ Status Relay::Pass(bool& busy) {
   const std::unique_ptr<Flight> landed = std::move(flight_);
   if (landed) POSTROAD_TRY(Await(*landed));
   if (page && !waker_.stopped()) flight_ = Launch(std::move(page));
-  const Status settled = landed ? Settle(*landed) : Status();
-  if (settled || !flight_) return settled;
-  // Pages are settled in the order read: this one is read again, too.
-  flight_->answer.wait();
-  flight_.reset();
-  return settled;
+  if (const Status settled = landed ? Settle(*landed) : Status(); !settled) {
+    // Pages are settled in the order read: this one is read again, too.
+    if (flight_) flight_->answer.wait();
+    flight_.reset();
+    return settled;
+  }
+  if (!flight_ || !flight_->page->caught_up) return {};
+  const std::unique_ptr<Flight> last = std::move(flight_);
+  POSTROAD_TRY(Await(*last));
+  return Settle(*last);
 }
 
 // The session ends with a page on its way: what the target confirms of it at once is settled if the

@@ -22,6 +22,7 @@ class Page {
 
   BatchPtr batch;           // may have no events, where all rows are unreadable
   uint64_t unreadable = 0;  // rows that make no event; settling the page sets them aside
+  bool caught_up = false;   // it is little, and nothing more had been committed
   Timestamp oldest{};       // when the first of its rows was written; epoch: not known
 };
 using PagePtr = std::shared_ptr<const Page>;

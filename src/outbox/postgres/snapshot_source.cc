@@ -1,10 +1,12 @@
 // See snapshot_source.h. Cleaning is in snapshot_clean.cc, readers by name in snapshot_readers.cc.
 #include "outbox/postgres/snapshot_source.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "core/bytes.h"
 #include "outbox/postgres/ddl.h"
 #include "outbox/postgres/session.h"
 
@@ -13,6 +15,10 @@ namespace {
 
 constexpr Duration kRetryLook = std::chrono::seconds(1);
 constexpr std::string_view kCluster = "(SELECT system_identifier::text FROM pg_control_system())";
+// As many rows are read by the query that looks for any.
+constexpr uint64_t kFewRows = 200;
+// What that query selects after a row's own columns.
+constexpr int kFewCount = 11, kFewSnapshot = 12;
 
 int64_t NumberIn(std::string_view text) {
   int64_t number = 0;
@@ -104,6 +110,9 @@ Result<PagePtr> SnapshotSource::Read() {
   if (!read_.next) {
     POSTROAD_ASSIGN(PagePtr retried, ReadRetries());
     if (retried) return retried;
+    bool many = false;
+    POSTROAD_ASSIGN(PagePtr few, ReadFew(many));
+    if (!many) return few;
     POSTROAD_ASSIGN(const bool any, Probe());
     if (!any) return PagePtr();
   }
@@ -145,6 +154,34 @@ Result<PagePtr> SnapshotSource::ReadRetries() {
   return page;
 }
 
+// What has committed since the last pass, where that is little: a pass of one query, whose own
+// snapshot it is. `many` if it is more than that; null, too, if there is nothing.
+Result<PagePtr> SnapshotSource::ReadFew(bool& many) {
+  POSTROAD_ASSIGN(const Rows rows, connection_->Run(FewSql(),
+                                                    {std::to_string(options_.batch_bytes),
+                                                     XmaxOf(read_.seen), XipOf(read_.seen)},
+                                                    true));
+  if (rows.size() == 0) return PagePtr();
+  const uint64_t count = GetBig64(rows.Get(0, kFewCount).data());
+  many =
+      count > std::min(kFewRows, options_.batch_rows) || count > static_cast<uint64_t>(rows.size());
+  if (many) return PagePtr();
+  auto page = std::make_shared<SnapshotPage>();
+  table_->ReadRows(rows, *page);
+  read_ = {.seen = std::string(rows.Get(0, kFewSnapshot))};
+  page->after = read_;
+  page->caught_up = true;
+  return page;
+}
+
+std::string SnapshotSource::FewSql() const {
+  const std::string most = std::to_string(std::min(kFewRows, options_.batch_rows) + 1);
+  return PageSql("(SELECT * FROM " + text_ + " WHERE txid >= $2::xid8 ORDER BY txid LIMIT " + most +
+                     ") UNION ALL (SELECT * FROM " + text_ +
+                     " WHERE txid = ANY ($3::xid8[]) ORDER BY txid LIMIT " + most + ")",
+                 ", r_count, (SELECT pg_current_snapshot()::text)");
+}
+
 // Whether anything has committed since the last pass; if so, a new one begins.
 Result<bool> SnapshotSource::Probe() {
   const std::string most = std::to_string(options_.batch_rows + 1);
@@ -173,15 +210,16 @@ Result<bool> SnapshotSource::Probe() {
   return true;
 }
 
-// Rows in full, up to the bytes of a batch ($1), but at least one.
-std::string SnapshotSource::PageSql(const std::string& rows) const {
+// Rows in full, up to the bytes of a batch ($1), but at least one. `more` is selected besides.
+std::string SnapshotSource::PageSql(const std::string& rows, const std::string& more) const {
   return "SELECT r_id, r_event, r_topic, r_key, r_type, r_content, r_headers, r_payload, "
          "r_deliver, "
-         "r_keys, r_time FROM (SELECT " +
-         table_->selected() +
+         "r_keys, r_time" +
+         more + " FROM (SELECT " + table_->selected() +
          ", id AS r_order, octet_length(payload) AS r_size, sum(octet_length(payload)) OVER (ORDER "
-         "BY id ROWS UNBOUNDED PRECEDING) AS r_bytes FROM (" +
-         rows + ") t) p WHERE r_bytes - r_size < $1::bigint ORDER BY r_order";
+         "BY id ROWS UNBOUNDED PRECEDING) AS r_bytes" +
+         (more.empty() ? "" : ", count(*) OVER () AS r_count") + " FROM (" + rows +
+         ") t) p WHERE r_bytes - r_size < $1::bigint ORDER BY r_order";
 }
 
 // The pass's rows are few: found by transaction.

@@ -58,10 +58,12 @@ class SnapshotSource final : public Source {
   Status CheckCluster();
   Status LoadProgress();
   Result<PagePtr> ReadRetries();
+  Result<PagePtr> ReadFew(bool& many);
   Result<bool> Probe();
   Result<Rows> ReadSmall();
   Result<Rows> ReadBacklog();
-  std::string PageSql(const std::string& rows) const;
+  std::string FewSql() const;
+  std::string PageSql(const std::string& rows, const std::string& more = {}) const;
   Status SaveProgress(const Position& position, const std::string& more);
 
   const SourceOptions options_;

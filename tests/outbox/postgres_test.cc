@@ -175,6 +175,19 @@ TEST_F(PostgresOutbox, ABacklogOfManyPagesArrivesInOrder) {
   for (size_t i = 0; i < payloads.size(); ++i) ASSERT_EQ(payloads[i], std::to_string(i + 1));
 }
 
+// One transaction's few rows, more than a batch takes: in several pages, none left out.
+TEST_F(PostgresOutbox, FewRowsOfManyBytesArriveInOrder) {
+  options.batch_bytes = 10'000;
+  Start();
+  sql->Run(
+      "SELECT postroad_post('t', lpad(i::text, 4000, '0'), key => 'k') FROM generate_series(1, "
+      "20) i");
+  ASSERT_TRUE(Arrives("t", 20));
+  const auto payloads = house.Payloads("t");
+  ASSERT_EQ(payloads.size(), 20U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(std::stoi(payloads[i]), i + 1);
+}
+
 // Stored, but not marked: the next relay sends it again, and the log knows it.
 TEST_F(PostgresOutbox, KilledBetweenAppendAndMarkIsADuplicateNotASecondEvent) {
   house.control->Set(&Gate::Control::closed, true);

@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cctype>
 #include <chrono>
 #include <memory>
 #include <span>
@@ -99,6 +100,26 @@ bool IsTombstone(const EventView& event) {
 // What stands in for the format where there is no value that could have it.
 Format TombstoneFormat(Format format) {
   return IsCloudEvent(format) ? Format::kCloudEventsBinary : Format::kRaw;
+}
+
+// Version 5, of bytes that begin with the namespace.
+std::string UuidOf(const std::string& bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  EVP_Digest(bytes.data(), bytes.size(), hash.data(), nullptr, EVP_sha1(), nullptr);
+  hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
+  hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
+  std::string id = Hex(std::span(hash).first(16));
+  for (const size_t at : {8, 13, 18, 23}) id.insert(at, 1, '-');
+  return id;
+}
+
+bool IsUuid(std::string_view id) {
+  if (id.size() != 36) return false;
+  for (size_t i = 0; i < id.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? id[i] != '-' : std::isxdigit(static_cast<unsigned char>(id[i])) == 0) return false;
+  }
+  return true;
 }
 
 Result<Event> DecodeFields(Format format, const MessageView& message) {
@@ -210,13 +231,13 @@ std::string IdFromRecord(std::string_view cluster_id, const MessageView& message
   record += "/" + std::to_string(message.partition) + "/" + std::to_string(message.offset);
   const auto time = std::chrono::floor<std::chrono::milliseconds>(message.time.time_since_epoch());
   record += "/" + std::to_string(time.count()) + "/" + Hex(HashOfKeyAndValue(message));
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  EVP_Digest(record.data(), record.size(), hash.data(), nullptr, EVP_sha1(), nullptr);
-  hash[6] = static_cast<unsigned char>((hash[6] & 0x0F) | 0x50);
-  hash[8] = static_cast<unsigned char>((hash[8] & 0x3F) | 0x80);
-  std::string id = Hex(std::span(hash).first(16));
-  for (const size_t at : {8, 13, 18, 23}) id.insert(at, 1, '-');
-  return id;
+  return UuidOf(record);
+}
+
+void AddSourceToId(std::string_view source, Event& event) {
+  if (IsUuid(event.id)) return;
+  event.id.insert(0, std::string(source) + "#");
+  if (event.id.size() > kMaxIdBytes) event.id = UuidOf(std::string(kUrlNamespace) + event.id);
 }
 
 }  // namespace postroad::kafka

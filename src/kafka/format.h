@@ -42,6 +42,10 @@ Result<Event> DecodeMessage(Format format, const MessageView& message, std::stri
 // deleted and made again and its offsets count from 0.
 std::string IdFromRecord(std::string_view cluster_id, const MessageView& message);
 
+// A CloudEvent's id is its own only together with its source, unless it is a UUID. So the event's
+// becomes "<source>#<id>", or a UUID version 5 of that where it would be too long.
+void AddSourceToId(std::string_view source, Event& event);
+
 }  // namespace postroad::kafka
 
 #endif  // POSTROAD_KAFKA_FORMAT_H_

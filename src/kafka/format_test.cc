@@ -149,6 +149,22 @@ TEST(Tombstones, AreWithoutAValueAndKeepTheirId) {
   EXPECT_EQ(bare->id + bare->topic + bare->payload, "");
 }
 
+TEST(CloudEvents, AreToldApartBySourceAndId) {
+  const auto id = [](std::string_view source, const std::string& own) {
+    Event event;
+    event.id = own;
+    AddSourceToId(source, event);
+    return event.id;
+  };
+  EXPECT_EQ(id("/bank/a", "1"), "/bank/a#1");
+  EXPECT_NE(id("/bank/a", "1"), id("/bank/b", "1"));
+  EXPECT_EQ(id("/bank/a", "01890A5D-ac96-774b-bcce-b302099a8057"),
+            "01890A5D-ac96-774b-bcce-b302099a8057");
+  const std::string far(300, 's');
+  EXPECT_EQ(id(far, "1").size(), 36U);
+  EXPECT_NE(id(far, "1"), id(far, "2"));
+}
+
 // In Python: uuid.uuid5(uuid.NAMESPACE_URL, "kafka://c/t/3/42/1500/" +
 // sha256(b"1:kv").hexdigest()).
 TEST(IdFromRecord, IsOfTheMessageAlone) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 
 #include "kafka/librdkafka.h"
 
@@ -31,6 +32,12 @@ Verdict VerdictOf(rd_kafka_resp_err_t error) {
     default:
       return Verdict::kFailed;
   }
+}
+
+bool IsUnknownTopic(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+         error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }
 
 std::string ReasonOf(rd_kafka_resp_err_t error) {
@@ -88,7 +95,7 @@ class LibrdkafkaProducer final : public Producer {
     if (!error) return Sent::kQueued;
     const auto code = rd_kafka_error_code(error.get());
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return Sent::kFull;
-    const Verdict verdict = VerdictOf(code);
+    const Verdict verdict = Judge(code, topic);
     // Too large for librdkafka: for itself, and not in company.
     early_.push_back(
         {token, verdict == Verdict::kTooLarge ? Verdict::kRejected : verdict, ReasonOf(code)});
@@ -106,7 +113,7 @@ class LibrdkafkaProducer final : public Producer {
   std::string failed() const override {
     std::array<char, 512> text{};
     const auto error = rd_kafka_fatal_error(client_.get(), text.data(), text.size());
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return gone_;
     return std::string(rd_kafka_err2name(error)) + ": " + text.data();
   }
 
@@ -135,14 +142,31 @@ class LibrdkafkaProducer final : public Producer {
   static void OnReport(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     auto* self = static_cast<LibrdkafkaProducer*>(static_cast<CallbackContext*>(opaque)->owner);
     if (self->reports_ == nullptr) return;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) self->NoteTopic(message->rkt);
     DeliveryReport report{.token = reinterpret_cast<uintptr_t>(message->_private),
-                          .verdict = VerdictOf(message->err)};
+                          .verdict = self->Judge(message->err, rd_kafka_topic_name(message->rkt))};
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) report.reason = ReasonOf(message->err);
     self->reports_->push_back(std::move(report));
   }
 
+  void NoteTopic(rd_kafka_topic_t* topic) {
+    if (std::exchange(last_topic_, topic) != topic) known_.insert(rd_kafka_topic_name(topic));
+  }
+
+  // A topic that was there is not one that never was: it may be made again, or be unknown to a
+  // broker for a moment. librdkafka gives it time (topic.metadata.propagation.max.ms) only where it
+  // is new to a client, so another client has to go on.
+  Verdict Judge(rd_kafka_resp_err_t error, const std::string& topic) {
+    if (!IsUnknownTopic(error) || !known_.contains(topic)) return VerdictOf(error);
+    gone_ = ReasonOf(error) + ": " + topic + " was there before";
+    return Verdict::kFailed;
+  }
+
   const std::function<void()> wake_;
   CallbackContext context_;
+  std::set<std::string, std::less<>> known_;  // topics that have taken a message
+  const rd_kafka_topic_t* last_topic_ = nullptr;
+  std::string gone_;  // of those, one that is unknown now
   std::vector<rd_kafka_vu_t> parts_;
   std::vector<DeliveryReport>* reports_ = nullptr;
   std::vector<DeliveryReport> early_;  // of messages that were not queued at all

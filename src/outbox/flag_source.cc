@@ -65,6 +65,20 @@ std::string FlagSource::Chosen() const {
   return " AND t." + Column(options_.columns.topic) + " IN " + InList(topics);
 }
 
+// Bytes of what may be large about a row.
+std::string FlagSource::RowSize() const {
+  const Columns& c = options_.columns;
+  const Dialect& dialect = session_->dialect();
+  std::string sum = "0";
+  if (!c.payload.empty()) sum += " + COALESCE(" + dialect.size(Column(c.payload)) + ", 0)";
+  for (const std::string& name : {c.headers, c.key, c.search_keys}) {
+    if (name.empty()) continue;
+    const std::string text = "CAST(" + Column(name) + " AS " + dialect.text_type + ")";
+    sum += " + COALESCE(" + dialect.size(text) + ", 0)";
+  }
+  return "(" + sum + ")";
+}
+
 // The first rows that wait, up to the bytes of a batch, but at least one.
 std::string FlagSource::PageSql() const {
   std::string names, inner_order, outer_order;
@@ -75,9 +89,7 @@ std::string FlagSource::PageSql() const {
     inner_order += (inner_order.empty() ? "" : ", ") + order.expression + direction;
     outer_order += (outer_order.empty() ? "" : ", ") + name + direction;
   }
-  const std::string size = options_.columns.payload.empty()
-                               ? "0"
-                               : session_->dialect().size(Column(options_.columns.payload));
+  const std::string size = RowSize();
   return "SELECT * FROM (SELECT " + session_->Selected() + ", " + size +
          " AS r_size, ROW_NUMBER() OVER (ORDER BY " + outer_order + ") AS r_number, SUM(" + size +
          ") OVER (ORDER BY " + outer_order +

@@ -49,6 +49,7 @@ class FlagSource final : public Source {
   std::string Waiting() const;
   std::string Chosen() const;
   std::string OwnReader() const;
+  std::string RowSize() const;
   std::string PageSql() const;
   Status Forget(const Ids& ids);
   std::string RowFilter(const std::optional<std::string>& id) const;

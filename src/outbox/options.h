@@ -49,7 +49,7 @@ struct SourceOptions {
   // How long delivered rows are kept; 0: removed at once.
   Duration retention = std::chrono::days(7);
   uint64_t batch_rows = 10'000;
-  uint64_t batch_bytes = 4 << 20;  // of payloads; a larger one goes alone
+  uint64_t batch_bytes = 4 << 20;  // of payloads, headers and keys; a larger event goes alone
   // How often a quiet table is looked at, beside notifications; and while events keep coming.
   Duration poll_interval = std::chrono::milliseconds(50);
   Duration busy_poll_interval = std::chrono::milliseconds(5);

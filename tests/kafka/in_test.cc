@@ -247,6 +247,30 @@ TEST(KafkaIn, TombstonesAreEventsThatSaySo) {
   EXPECT_EQ(server.Stop().code, 0);
 }
 
+// Whose ids are unique for each source only.
+TEST(KafkaIn, CloudEventsOfTwoSourcesWithOneIdAreTwo) {
+  POSTROAD_NEEDS_KAFKA();
+  KafkaBroker& kafka = SharedKafka();
+  CreateKafkaTopic(kafka.address(), "ce", 1);
+  std::vector<KafkaRecord> records;
+  for (const std::string source : {"/bank/a", "/bank/b", "/bank/a"}) {
+    records.push_back(
+        {.topic = "ce",
+         .value = R"({"specversion":"1.0","id":"1","type":"t","data":{},"source":")" + source +
+                  "\"}",
+         .headers = {{"content-type", "application/cloudevents+json"}}});
+  }
+  ProduceToKafka(kafka.address(), records);
+  ServerProcess server({.config = "[[kafka.in]]\nname = \"in\"\nbrokers = \"" + kafka.address() +
+                                  "\"\ntopics = [\"ce\"]\nformat = \"cloudevents\"\n"});
+  const std::vector<Event> events = ReadEvents(server, {"ce"}, 2);
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].id, "/bank/a#1");
+  EXPECT_EQ(events[1].id, "/bank/b#1");
+  EXPECT_TRUE(Eventually([&] { return Metric(server, "duplicates_total") == 1; }));
+  EXPECT_EQ(server.Stop().code, 0);
+}
+
 // A start before the first message is not a first start again.
 TEST(KafkaIn, FromLatestReadsWhatCameWhileItWasDown) {
   POSTROAD_NEEDS_KAFKA();

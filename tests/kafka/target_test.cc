@@ -83,6 +83,27 @@ TEST(KafkaTarget, PoisonIsWhatKafkaNeverTakesAndNoMore) {
   EXPECT_TRUE(AtLeastOnce(numbers, 300, kKeys));
 }
 
+// It is waited for as long as for one that is new; not set aside at once.
+TEST(KafkaTarget, ATopicDeletedAndMadeAgainCostsNoEvent) {
+  POSTROAD_NEEDS_KAFKA();
+  const std::string address = SharedKafka().address();
+  CreateKafkaTopic(address, "again", 1);
+  TargetOptions options = To(address);
+  options.properties = {{"topic.metadata.refresh.interval.ms", "200"}};
+  const auto target = *NewKafkaTarget(options, SystemClock());
+  EXPECT_EQ(Send(*target, Numbered("again", 0, 1)).front(), EventResult{});
+  DeleteKafkaTopic(address, "again");
+  const auto gone = Send(*target, Numbered("again", 1, 3));
+  for (const EventResult& result : gone) {
+    EXPECT_EQ(result.outcome, Outcome::kFailed) << result.reason;
+  }
+  EXPECT_THAT(gone.front().reason, ::testing::HasSubstr("UNKNOWN_TOPIC"));
+  CreateKafkaTopic(address, "again", 1);
+  EXPECT_TRUE(Eventually(
+      [&] { return Send(*target, Numbered("again", 1, 3)).back().outcome == Outcome::kStored; }));
+  EXPECT_EQ(ReadKafka(address, "again", 2).size(), 2U);
+}
+
 TEST(KafkaTarget, FailsInTimeWithoutKafkaAndGoesOnWithIt) {
   POSTROAD_NEEDS_KAFKA();
   KafkaBroker kafka;

@@ -231,6 +231,18 @@ TEST_P(MarkedOutbox, KilledBetweenAppendAndMarkIsADuplicate) {
   EXPECT_EQ(house.Stored("t").size(), 10u);
 }
 
+TEST_P(MarkedOutbox, HeadersCountAsBytesOfABatch) {
+  options.batch_bytes = 100'000;
+  for (int i = 0; i < 4; ++i) {
+    sql->One("INSERT INTO postroad_outbox (topic, payload, headers) VALUES ('t', '" +
+             std::to_string(i) + "', '{\"h\": \"" + std::string(30'000, 'x') + "\"}')");
+  }
+  Start();
+  ASSERT_TRUE(Arrives("t", 4));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM postroad_outbox WHERE NOT delivered", "0"));
+  EXPECT_GE(house.control->Count(&Gate::Control::batches), 2U);
+}
+
 // As ORMs make them: the column has no default, and what nobody has marked is NULL.
 TEST_P(MarkedOutbox, RowsWithoutAMarkAreSent) {
   sql->One(
@@ -243,13 +255,13 @@ TEST_P(MarkedOutbox, RowsWithoutAMarkAreSent) {
                        .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
   ASSERT_TRUE(Install(options));
   sql->One("INSERT INTO msg VALUES (1, 'c', '1', NULL)");
-  sql->One("INSERT INTO msg VALUES (2, 'c', '2', false)");
+  sql->One("INSERT INTO msg VALUES (2, 'c', NULL, false)");
   house.control->Set(&Gate::Control::failing, true);
   Start();
   EXPECT_TRUE(Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
   house.control->Set(&Gate::Control::failing, false);
   ASSERT_TRUE(Arrives("c", 2));
-  EXPECT_EQ(house.Payloads("c"), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(house.Payloads("c"), (std::vector<std::string>{"1", ""}));
   EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM msg WHERE sent", "2"));
 }
 

@@ -188,6 +188,20 @@ TEST_F(PostgresOutbox, FewRowsOfManyBytesArriveInOrder) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(std::stoi(payloads[i]), i + 1);
 }
 
+// Not only payloads take memory.
+TEST_F(PostgresOutbox, HeadersAndKeysCountAsBytesOfABatch) {
+  options.batch_bytes = 100'000;
+  sql->Run(
+      "SELECT postroad_post('t', i::text, headers => jsonb_build_object('h', repeat('x', 30000))) "
+      "FROM generate_series(1, 4) i; "
+      "SELECT postroad_post('t', '5', search_keys => ARRAY[repeat('s', 200)], key => repeat('k', "
+      "200))");
+  Start();
+  ASSERT_TRUE(Arrives("t", 5));
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_GE(house.control->Count(&Gate::Control::batches), 2U);
+}
+
 // Stored, but not marked: the next relay sends it again, and the log knows it.
 TEST_F(PostgresOutbox, KilledBetweenAppendAndMarkIsADuplicateNotASecondEvent) {
   house.control->Set(&Gate::Control::closed, true);

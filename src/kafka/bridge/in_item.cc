@@ -38,6 +38,13 @@ MessageView ViewOf(const Item& item) {
   return view;
 }
 
+// Whether CloudEvents of several sources may come into one topic, where an id counts once.
+bool MixesSources(const InOptions& options) {
+  return options.id_header.empty() && options.to.find(kEventTopicPlaceholder) == options.to.npos &&
+         (options.format == Format::kCloudEventsStructured ||
+          options.format == Format::kCloudEventsBinary);
+}
+
 constexpr std::string_view kKeyEncoding = "kafka-key.encoding";
 
 // A dead letter's own headers.
@@ -99,8 +106,13 @@ Item ItemMaker::Make(const MessageView& message) {
 
 Result<Event> ItemMaker::ToEvent(const MessageView& message) {
   POSTROAD_ASSIGN(Event event, DecodeMessage(options_.format, message, options_.id_header));
-  POSTROAD_ASSIGN(event.topic, TopicFor(options_.to, message.topic, event.topic));
-  if (event.id.empty()) event.id = IdFromRecord(ClusterId(), message);
+  const std::string named = std::exchange(event.topic, {});
+  POSTROAD_ASSIGN(event.topic, TopicFor(options_.to, message.topic, named));
+  if (event.id.empty()) {
+    event.id = IdFromRecord(ClusterId(), message);
+  } else if (MixesSources(options_)) {
+    AddSourceToId(ViewOf(event).Header("source").value_or("/" + named), event);
+  }
   return event;
 }
 

@@ -216,10 +216,13 @@ std::string SnapshotSource::PageSql(const std::string& rows, const std::string& 
          "r_deliver, "
          "r_keys, r_time" +
          more + " FROM (SELECT " + table_->selected() +
-         ", id AS r_order, octet_length(payload) AS r_size, sum(octet_length(payload)) OVER (ORDER "
-         "BY id ROWS UNBOUNDED PRECEDING) AS r_bytes" +
-         (more.empty() ? "" : ", count(*) OVER () AS r_count") + " FROM (" + rows +
-         ") t) p WHERE r_bytes - r_size < $1::bigint ORDER BY r_order";
+         ", id AS r_order, r_size, sum(r_size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS "
+         "r_bytes" +
+         (more.empty() ? "" : ", count(*) OVER () AS r_count") +
+         " FROM (SELECT r.*, octet_length(payload) + coalesce(octet_length(headers::text), 0) + "
+         "coalesce(octet_length(key), 0) + coalesce(octet_length(search_keys::text), 0) AS r_size "
+         "FROM (" +
+         rows + ") r) t) p WHERE r_bytes - r_size < $1::bigint ORDER BY r_order";
 }
 
 // The pass's rows are few: found by transaction.

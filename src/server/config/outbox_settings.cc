@@ -62,7 +62,7 @@ Settings DeclareOutboxSource(outbox::SourceOptions& source) {
                 source.retention);
   settings.Count("batch_rows", "Rows read and sent together.", source.batch_rows, {1, 10'000});
   settings.Bytes("batch_bytes",
-                 "Bytes of payloads read and sent together; a larger one goes alone.",
+                 "Bytes of payloads, headers and keys read and sent together; a larger event goes alone.",
                  source.batch_bytes, {1, 64 << 20});
   settings.Time("poll_interval", "How often a quiet table is looked at, beside notifications.",
                 source.poll_interval, {milliseconds(1), seconds(60)});

@@ -87,7 +87,7 @@ class Relay {
   RelayState state_;  // guarded by mutex_
   std::once_flag stopped_;
   std::promise<void> ended_;  // the thread's work
-  std::thread thread_;  // last: uses all of the above
+  std::thread thread_;        // last: uses all of the above
 };
 
 }  // namespace postroad::outbox

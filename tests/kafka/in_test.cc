@@ -209,9 +209,9 @@ TEST(KafkaIn, EndsThoughItsTopicWasDeletedWhileItRead) {
   KafkaBroker kafka;
   CreateKafkaTopic(kafka.address(), "orders", 1);
   ProduceToKafka(kafka.address(), Numbered(0, 10));
-  ServerProcess server({.config = InFrom(
-                            kafka.address(),
-                            "properties = { \"topic.metadata.refresh.interval.ms\" = 500 }")});
+  ServerProcess server(
+      {.config = InFrom(kafka.address(),
+                        "properties = { \"topic.metadata.refresh.interval.ms\" = 500 }")});
   EXPECT_EQ(ReadEvents(server, {"orders"}, 10).size(), 10U);
   DeleteKafkaTopic(kafka.address(), "orders");
   CreateKafkaTopic(kafka.address(), "orders", 1);
@@ -229,8 +229,7 @@ TEST(KafkaIn, TombstonesAreEventsThatSaySo) {
   ProduceToKafka(kafka.address(), {{.topic = "tombs", .key = "k", .value = ""},
                                    {.topic = "tombs", .key = "k", .null = true}});
   ServerProcess server({.config = InFrom(kafka.address(), {}, "tombs") +
-                                  "[[kafka.out]]\nname = \"out\"\nbrokers = \"" +
-                                  kafka.address() +
+                                  "[[kafka.out]]\nname = \"out\"\nbrokers = \"" + kafka.address() +
                                   "\"\ntopics = [\"tombs\"]\nto = \"copies\"\n"
                                   "format = \"raw\"\nstart = \"beginning\"\n"});
   const std::vector<Event> events = ReadEvents(server, {"tombs"}, 2);
@@ -254,11 +253,10 @@ TEST(KafkaIn, CloudEventsOfTwoSourcesWithOneIdAreTwo) {
   CreateKafkaTopic(kafka.address(), "ce", 1);
   std::vector<KafkaRecord> records;
   for (const std::string source : {"/bank/a", "/bank/b", "/bank/a"}) {
-    records.push_back(
-        {.topic = "ce",
-         .value = R"({"specversion":"1.0","id":"1","type":"t","data":{},"source":")" + source +
-                  "\"}",
-         .headers = {{"content-type", "application/cloudevents+json"}}});
+    records.push_back({.topic = "ce",
+                       .value = R"({"specversion":"1.0","id":"1","type":"t","data":{},"source":")" +
+                                source + "\"}",
+                       .headers = {{"content-type", "application/cloudevents+json"}}});
   }
   ProduceToKafka(kafka.address(), records);
   ServerProcess server({.config = "[[kafka.in]]\nname = \"in\"\nbrokers = \"" + kafka.address() +

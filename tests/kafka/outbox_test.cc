@@ -89,6 +89,36 @@ TEST_F(OutboxToKafka, RelaysOfTheirOwnKilledOneAfterTheOther) {
   EXPECT_EQ(works->Wait().code, 0) << works->Output();
 }
 
+// Told to end in the middle of a backlog, again and again: each message is there once.
+TEST_F(OutboxToKafka, EndedUnderLoadItSendsNothingTwice) {
+  POSTROAD_NEEDS_KAFKA();
+  Install();
+  CreateKafkaTopic(SharedKafka().address(), "once", 2);
+  const int count = Scaled(20'000);
+  sql_->Run("SELECT postroad_post('once', i::text, key => 'k' || i % " + std::to_string(kKeys) +
+            ") FROM generate_series(0, " + std::to_string(count - 1) + ") AS i");
+  TempFolder folder;
+  WriteFile(folder / "postroad.toml", Config(SharedKafka().address()));
+  const auto place = [&] {
+    return sql_->One("SELECT coalesce(max(next_id), 0) FROM postroad_outbox_relay");
+  };
+  const auto done = [&] {
+    return sql_->One(
+               "SELECT count(*) FROM postroad_outbox o, postroad_outbox_relay r WHERE "
+               "pg_visible_in_snapshot(o.txid, r.seen)") == std::to_string(count);
+  };
+  constexpr int kRounds = 5;
+  for (int round = 1; round <= kRounds; ++round) {
+    const std::string before = place();
+    Process relay({PostroadProgram(), "relay", "--config", folder / "postroad.toml"});
+    EXPECT_TRUE(Eventually([&] { return done() || (round < kRounds && place() != before); }));
+    relay.Signal(SIGTERM);
+    EXPECT_EQ(relay.Wait().code, 0) << relay.Output();
+  }
+  const auto records = ReadKafka(SharedKafka().address(), "once", count);
+  EXPECT_TRUE(ExactlyOnce(NumbersByKey(records), count, kKeys));
+}
+
 TEST_F(OutboxToKafka, EveryCommittedRowInOrderThroughDeathsOfBoth) {
   POSTROAD_NEEDS_KAFKA();
   Install();

@@ -189,16 +189,17 @@ TEST_F(Layouts, DebeziumsOutboxIsEmptied) {
 // As ORMs make them: the column has no default, and what nobody has marked is NULL.
 TEST_F(Layouts, RowsWithoutAMarkAreSentAndFoundByTheIndex) {
   sql.Run("CREATE TABLE msg (no bigserial PRIMARY KEY, channel text, body text, sent boolean)");
-  const SourceOptions options =
-      Installed({.name = "m",
-                 .url = url,
-                 .layout = Layout::kColumns,
-                 .table = "msg",
-                 .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
+  const SourceOptions options = Installed(
+      {.name = "m",
+       .url = url,
+       .layout = Layout::kColumns,
+       .table = "msg",
+       .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
   sql.Run("INSERT INTO msg (channel, body, sent) VALUES ('c', '1', NULL), ('c', NULL, false)");
   house.control->Set(&Gate::Control::failing, true);
   Start(options);
-  EXPECT_TRUE(Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
+  EXPECT_TRUE(
+      Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
   house.control->Set(&Gate::Control::failing, false);
   ASSERT_TRUE(Arrives("c", 2));
   EXPECT_EQ(house.Payloads("c"), (std::vector<std::string>{"1", ""}));
@@ -206,9 +207,8 @@ TEST_F(Layouts, RowsWithoutAMarkAreSentAndFoundByTheIndex) {
   const auto plan = sql.Run(
       "SET enable_seqscan = off; EXPLAIN SELECT no FROM msg t WHERE (t.sent = false OR t.sent IS "
       "NULL) ORDER BY no LIMIT 10");
-  EXPECT_TRUE(std::ranges::any_of(plan, [](const auto& line) {
-    return line[0].find("msg_undelivered") != std::string::npos;
-  }));
+  EXPECT_TRUE(std::ranges::any_of(
+      plan, [](const auto& line) { return line[0].find("msg_undelivered") != std::string::npos; }));
 }
 
 TEST_F(Layouts, AnyTableWithItsColumnsNamed) {

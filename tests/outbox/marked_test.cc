@@ -248,17 +248,19 @@ TEST_P(MarkedOutbox, RowsWithoutAMarkAreSent) {
   sql->One(
       "CREATE TABLE msg (no INTEGER PRIMARY KEY, channel VARCHAR(255), body VARCHAR(255), "
       "sent BOOLEAN)");
-  options = *Complete({.name = "m",
-                       .url = kind->url(),
-                       .layout = Layout::kColumns,
-                       .table = "msg",
-                       .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
+  options = *Complete(
+      {.name = "m",
+       .url = kind->url(),
+       .layout = Layout::kColumns,
+       .table = "msg",
+       .columns = {.id = "no", .topic = "channel", .payload = "body", .delivered = "sent"}});
   ASSERT_TRUE(Install(options));
   sql->One("INSERT INTO msg VALUES (1, 'c', '1', NULL)");
   sql->One("INSERT INTO msg VALUES (2, 'c', NULL, false)");
   house.control->Set(&Gate::Control::failing, true);
   Start();
-  EXPECT_TRUE(Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
+  EXPECT_TRUE(
+      Eventually([&] { return house.Metric("postroad_outbox_lag_rows{source=\"m\"}") == 2; }));
   house.control->Set(&Gate::Control::failing, false);
   ASSERT_TRUE(Arrives("c", 2));
   EXPECT_EQ(house.Payloads("c"), (std::vector<std::string>{"1", ""}));

@@ -147,5 +147,25 @@ TEST_P(TakeOverOfHung, FromOneThatHangsAndWakesLater) {
 INSTANTIATE_TEST_SUITE_P(Databases, TakeOverOfHung, ::testing::Values(kPostgres, kMariaDb, kMySql),
                          kNameOf);
 
+// The client of MariaDB waits for an answer for minutes, and cannot be told not to.
+TEST(Drain, EndsInItsTimeThoughTheDatabaseDoesNotAnswer) {
+  MariaDbServer database;
+  const std::string name = database.NewDatabase(), url = database.UrlOf(name);
+  ASSERT_EQ(RunProgram({PostroadProgram(), "outbox", "install", "--url", url}).code, 0);
+  ServerProcess server({.flags = {"--server.drain_timeout", "1s"},
+                        .config = "[[outbox.source]]\nname = \"shop\"\nurl = \"" + url + "\"\n"});
+  ASSERT_TRUE(Phase(server, "leading"));
+  MariaDbSession session(database, name);
+  session.One("LOCK TABLES postroad_outbox WRITE");
+  ASSERT_TRUE(Eventually([&] {
+    return session.One(
+               "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting%'") ==
+           "1";
+  }));
+  const Ended ended = server.Stop();
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.output, ::testing::HasSubstr("not drained in time"));
+}
+
 }  // namespace
 }  // namespace postroad::testing

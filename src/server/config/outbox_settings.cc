@@ -61,9 +61,10 @@ Settings DeclareOutboxSource(outbox::SourceOptions& source) {
   settings.Time("retention", "How long rows that were sent are kept; 0: removed at once.",
                 source.retention);
   settings.Count("batch_rows", "Rows read and sent together.", source.batch_rows, {1, 10'000});
-  settings.Bytes("batch_bytes",
-                 "Bytes of payloads, headers and keys read and sent together; a larger event goes alone.",
-                 source.batch_bytes, {1, 64 << 20});
+  settings.Bytes(
+      "batch_bytes",
+      "Bytes of payloads, headers and keys read and sent together; a larger event goes alone.",
+      source.batch_bytes, {1, 64 << 20});
   settings.Time("poll_interval", "How often a quiet table is looked at, beside notifications.",
                 source.poll_interval, {milliseconds(1), seconds(60)});
   settings.Time("busy_poll_interval", "The same, within a second of the last event.",

@@ -26,10 +26,14 @@ json::object ToJson(const PoisonRow& row) {
           {"retry", row.retry}};
 }
 
+json::array RowsOf(const std::vector<PoisonRow>& rows) {
+  json::array list;
+  for (const PoisonRow& row : rows) list.push_back(ToJson(row));
+  return list;
+}
+
 json::object ToJson(const Relay& relay) {
   const RelayState state = relay.state();
-  json::array poison;
-  for (const PoisonRow& row : state.poison) poison.push_back(ToJson(row));
   return {{"name", relay.options().name},
           {"table", relay.options().table},
           {"phase", PhaseName(state.phase)},
@@ -38,15 +42,23 @@ json::object ToJson(const Relay& relay) {
           {"lag_seconds", std::chrono::duration<double>(state.lag.age).count()},
           {"poison_rows", state.lag.poison},
           {"sent", state.sent},
-          {"poison", std::move(poison)}};
+          {"poison", RowsOf(state.poison)}};
 }
 
 }  // namespace
 
-std::string StateJson(const std::vector<std::unique_ptr<Relay>>& relays) {
+json::value ToJson(const std::vector<PoisonRow>& rows) {
+  return json::object{{"rows", RowsOf(rows)}};
+}
+
+json::value ToJson(const std::vector<std::unique_ptr<Relay>>& relays) {
   json::array sources;
   for (const auto& relay : relays) sources.push_back(ToJson(*relay));
-  return json::serialize(json::object{{"sources", std::move(sources)}}) + "\n";
+  return json::object{{"sources", std::move(sources)}};
+}
+
+std::string StateJson(const std::vector<std::unique_ptr<Relay>>& relays) {
+  return json::serialize(ToJson(relays)) + "\n";
 }
 
 }  // namespace postroad::outbox

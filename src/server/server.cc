@@ -32,6 +32,7 @@
 #include "server/config/address.h"
 #include "server/grpc_credentials.h"
 #include "server/net/tls_files.h"
+#include "server/outbox_admin.h"
 #include "server/outbox_target.h"
 #include "server/process_metrics.h"
 #include "server/rsocket_upgrade.h"
@@ -193,6 +194,7 @@ Status Server::Impl::ListenHttp() {
   options.port = address.port;
   options.version = kVersion;
   options.pages = Pages();
+  options.outbox = MakeOutboxCalls(relays);
   options.check_host = config.keys.empty() && address.IsLoopback();
   options.hosts.push_back(address.host);
   if (tls) options.tls = [files = tls.get()] { return files->Current(); };

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ class Server:
         self.process = subprocess.Popen(
             [program, "serve", "--data", folder, "--listen.http", "127.0.0.1:0",
              "--listen.grpc", "127.0.0.1:0", "--listen.rsocket", "127.0.0.1:0",
-             "--log.level", "warn"])
+             "--log.level", "warn", "--config", self.outbox(program, folder)])
         ports, deadline = os.path.join(folder, "ports"), time.monotonic() + 60
         while not os.path.exists(ports):
             assert self.process.poll() is None, "the server ended"
@@ -35,6 +36,18 @@ class Server:
             time.sleep(0.02)
         lines = dict(line.split() for line in open(ports, encoding="utf-8"))
         self.host, self.port = lines["http"].split(":")
+
+    def outbox(self, program, folder):
+        """An outbox of three rows that can be no events; the settings that name it."""
+        self.database = os.path.join(folder, "shop.db")
+        subprocess.run([program, "outbox", "install", "--url", "sqlite:" + self.database],
+                       check=True, stdout=subprocess.DEVNULL)
+        with sqlite3.connect(self.database) as shop:
+            shop.executemany("INSERT INTO postroad_outbox (topic) VALUES (?)", [("_no",)] * 3)
+        settings = os.path.join(folder, "postroad.toml")
+        with open(settings, "w", encoding="utf-8") as file:
+            file.write(f'[[outbox.source]]\nname = "shop"\nurl = "sqlite:{self.database}"\n')
+        return settings
 
     def ask(self, method, target, body=None, headers=None):
         connection = http.client.HTTPConnection(self.host, int(self.port), timeout=60)
@@ -258,6 +271,35 @@ def drive_receipts(call):
     call("getReceipt", query={"topic": "t", "id": "none"}, status=404)
 
 
+def drive_outbox(call):
+    shop, deadline = {"source": "shop"}, time.monotonic() + 30
+
+    def rows(count):
+        while True:
+            found = call("listOutboxPoison", shop)["rows"]
+            if len(found) == count and not any(row["retry"] for row in found):
+                return [row["id"] for row in found]
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+
+    ids = rows(3)
+    assert len(call("listOutboxPoison", shop, {"page_size": 2})["rows"]) == 2
+    while call("listOutbox")["sources"][0]["poison_rows"] != 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert call("dropOutboxRow", dict(shop, row=ids[0]))["dropped"] == 1
+    call("dropOutboxRow", dict(shop, row=ids[0]), status=404)
+    with sqlite3.connect(call.server.database) as database:
+        database.execute("UPDATE postroad_outbox SET topic = 'mended' WHERE id = ?", ids[1:2])
+    assert call("retryOutboxRow", dict(shop, row=ids[1]))["retried"] == 1
+    assert rows(1) == ids[2:]
+    assert call("getTopic", {"topic": "mended"})["next_offset"] == 1
+    assert call("retryOutboxPoison", shop)["retried"] == 1
+    rows(1)
+    assert call("dropOutboxPoison", shop)["dropped"] == 1
+    call("listOutboxPoison", {"source": "none"}, status=404)
+
+
 class EventSource:
     """A stream of server-sent events; next() gives (name, data)."""
 
@@ -344,6 +386,7 @@ def main():
             drive_schedule(call)
             drive_receipts(call)
             drive_users(call)
+            drive_outbox(call)
             call("getStats")
             call("getOpenApi")
             for page in ("getMetrics", "getHealth", "getReadiness"):

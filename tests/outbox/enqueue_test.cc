@@ -99,6 +99,8 @@ TEST_F(EnqueueTest, Libpq) {
   run("ROLLBACK");
   EXPECT_TRUE(Enqueue(connection, {.topic = "last"}));
   ExpectOnlyTheCommitted(id);
+  EXPECT_EQ(Enqueue(connection, {.topic = "t", .key = std::string("k\0x", 3)}).error().field,
+            "key");
   const auto bad = Enqueue(connection, {.id = "no uuid", .topic = "t"});
   ASSERT_FALSE(bad);
   EXPECT_NE(bad.error().message.find("uuid"), std::string::npos) << bad.error().message;

@@ -75,6 +75,19 @@ std::string SqlTime(Timestamp time) {
   return text;
 }
 
+// No database's text holds it: what is behind it would be cut off, or the row refused.
+Status CheckNoNul(const Event& event) {
+  const auto check = [](const std::string& text, const char* field) -> Status {
+    if (text.find('\0') == text.npos) return {};
+    return Invalid(field, "has a byte 0, which no text in a database can have", "NUL");
+  };
+  POSTROAD_TRY(check(event.key, "key"));
+  POSTROAD_TRY(check(event.type, "type"));
+  POSTROAD_TRY(check(event.content_type, "content_type"));
+  for (const std::string& key : event.search_keys) POSTROAD_TRY(check(key, "search_keys"));
+  return {};
+}
+
 }  // namespace
 
 Result<Row> MakeRow(const Event& event) {
@@ -98,6 +111,7 @@ Result<Row> MakeRow(const Event& event) {
   checked.id = row.event_id;
   if (!checked.time) checked.time = now;
   POSTROAD_TRY(CheckEvent(checked, {}));
+  POSTROAD_TRY(CheckNoNul(event));
   return row;
 }
 

@@ -22,11 +22,14 @@ HandlerResult HandleGetReceipt(Exchange& exchange);  // receipt_handler.cc
 HandlerResult HandleAsk(Exchange& exchange);         // user_handlers.cc
 HandlerResult HandleAnswer(Exchange& exchange);      // user_handlers.cc
 
+struct OutboxCalls;  // outbox_calls.h
+
 // --- Operations that are a call of the broker: run on the threads that may block. ---
 struct Call {
   const HttpRequest& request;
   const auth::Principal& caller;
   broker::Broker& broker;
+  const OutboxCalls& outbox;
   Timestamp now;
   const std::string& version;
   const boost::json::value& body;  // null if there is none
@@ -54,6 +57,13 @@ CallResult ResendDeadLetter(const Call& call);
 CallResult DropDeadLetters(const Call& call);
 CallResult DropDeadLetter(const Call& call);
 CallResult GetStats(const Call& call);
+// outbox_handlers.cc
+CallResult ListOutbox(const Call& call);
+CallResult ListOutboxPoison(const Call& call);
+CallResult RetryOutboxPoison(const Call& call);
+CallResult RetryOutboxRow(const Call& call);
+CallResult DropOutboxPoison(const Call& call);
+CallResult DropOutboxRow(const Call& call);
 // user_handlers.cc
 CallResult ListPresence(const Call& call);
 CallResult TakeAcks(const Call& call);

@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "gateway/http/outbox_calls.h"
 #include "runtime/clock.h"
 #include "runtime/executor.h"
 #include "runtime/metrics.h"
@@ -69,6 +70,7 @@ struct HttpOptions {
   // rebinding).
   bool check_host = false;
   std::vector<std::string> hosts;
+  OutboxCalls outbox;  // all set, or none: there are no sources
   HttpPages pages;
   HttpUpgrades upgrades;
 };

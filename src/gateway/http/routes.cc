@@ -25,6 +25,7 @@ HandlerResult HandleCall(Exchange& exchange) {
     return kFunction({.request = exchange.request(),
                       .caller = *exchange.request().principal,
                       .broker = gateway.broker,
+                      .outbox = gateway.options.outbox,
                       .now = gateway.clock.Now(),
                       .version = gateway.options.version,
                       .body = *body});
@@ -109,6 +110,16 @@ const std::vector<Route>& Routes() {
       {verb::post, "/v1/acks", "ackEvents", HandleCall<TakeAcks>},
       {verb::post, "/v1/questions", "askQuestion", HandleAsk},
       {verb::post, "/v1/questions/{question}/answers", "answerQuestion", HandleAnswer},
+      {verb::get, "/v1/outbox", "listOutbox", HandleCall<ListOutbox>},
+      {verb::get, "/v1/outbox/{source}/poison", "listOutboxPoison", HandleCall<ListOutboxPoison>},
+      {verb::delete_, "/v1/outbox/{source}/poison", "dropOutboxPoison",
+       HandleCall<DropOutboxPoison>},
+      {verb::post, "/v1/outbox/{source}/poison/retry", "retryOutboxPoison",
+       HandleCall<RetryOutboxPoison>},
+      {verb::delete_, "/v1/outbox/{source}/poison/{row}", "dropOutboxRow",
+       HandleCall<DropOutboxRow>},
+      {verb::post, "/v1/outbox/{source}/poison/{row}/retry", "retryOutboxRow",
+       HandleCall<RetryOutboxRow>},
       {verb::get, "/v1/stats", "getStats", HandleCall<GetStats>},
   };
   return routes;

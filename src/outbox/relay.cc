@@ -75,6 +75,7 @@ Relay::Relay(SourceOptions options, const SourceMaker& maker, std::unique_ptr<Ta
       source_(maker(options_, waker_)),
       thread_([this] {
         Run();
+        source_.reset();  // with its lead: another relay need not wait for this one's end
         ended_.set_value();
       }) {}
 

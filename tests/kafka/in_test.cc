@@ -214,6 +214,9 @@ TEST(KafkaIn, EndsThoughItsTopicWasDeletedWhileItRead) {
                         "properties = { \"topic.metadata.refresh.interval.ms\" = 500 }")});
   EXPECT_EQ(ReadEvents(server, {"orders"}, 10).size(), 10U);
   DeleteKafkaTopic(kafka.address(), "orders");
+  EXPECT_TRUE(Eventually([&] {
+    return server.process().Output().find("kafka takes partitions") != std::string::npos;
+  }));
   CreateKafkaTopic(kafka.address(), "orders", 1);
   ProduceToKafka(kafka.address(), Numbered(10, 20));
   EXPECT_EQ(ReadEvents(server, {"orders"}, 20).size(), 20U);

@@ -232,10 +232,10 @@ TEST_P(MarkedOutbox, KilledBetweenAppendAndMarkIsADuplicate) {
 }
 
 TEST_P(MarkedOutbox, HeadersCountAsBytesOfABatch) {
-  options.batch_bytes = 100'000;
+  options.batch_bytes = 2'500;
   for (int i = 0; i < 4; ++i) {
     sql->One("INSERT INTO postroad_outbox (topic, payload, headers) VALUES ('t', '" +
-             std::to_string(i) + "', '{\"h\": \"" + std::string(30'000, 'x') + "\"}')");
+             std::to_string(i) + "', '{\"h\": \"" + std::string(1'000, 'x') + "\"}')");
   }
   Start();
   ASSERT_TRUE(Arrives("t", 4));

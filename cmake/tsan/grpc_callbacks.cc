@@ -1,10 +1,15 @@
 // As grpc.cc, for what gRPC's C++ library runs on threads of its own: OnDone of a call comes after
-// all that was done for it, OnCancel after the call's begin. gRPC is handed a stand-in for the call
-// or the reactor, which says so and passes on.
+// all that was done for it, OnCancel after the call's begin, an alarm's callback after it was set,
+// and the end of that callback after its run. gRPC is handed a stand-in for the call, the reactor
+// or the callback, which says so and passes on.
 #include <dlfcn.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/server_callback.h>
 #include <sanitizer/tsan_interface.h>
+
+#include <functional>
+#include <utility>
 
 namespace {
 
@@ -72,6 +77,27 @@ class DoneReactor final : public ClientReactor {
   ClientReactor& reactor_;
 };
 
+// Lives in the function that gRPC keeps and moves as it likes.
+class AlarmCallback {
+ public:
+  explicit AlarmCallback(std::function<void(bool)> callback) : callback_(std::move(callback)) {
+    __tsan_release(this);
+  }
+  AlarmCallback(const AlarmCallback& other) : callback_(other.callback_) { __tsan_release(this); }
+  AlarmCallback(AlarmCallback&& other) noexcept : callback_(std::move(other.callback_)) {
+    __tsan_release(this);
+  }
+  ~AlarmCallback() { __tsan_acquire(this); }
+  void operator()(bool due) {
+    __tsan_acquire(this);
+    callback_(due);
+    __tsan_release(this);
+  }
+
+ private:
+  std::function<void(bool)> callback_;
+};
+
 template <typename F>
 F* Real(const char* name) {
   return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
@@ -105,6 +131,16 @@ void ClientReactor::InternalScheduleOnDone(grpc::Status status) {
 }
 
 }  // namespace grpc::internal
+
+namespace grpc {
+
+void Alarm::SetInternal(gpr_timespec deadline, std::function<void(bool)> callback) {
+  static auto* const real = Real<void(Alarm*, gpr_timespec, std::function<void(bool)>)>(
+      "_ZN4grpc5Alarm11SetInternalE12gpr_timespecSt8functionIFvbEE");
+  real(this, deadline, AlarmCallback(std::move(callback)));
+}
+
+}  // namespace grpc
 
 // The locks that gRPC's headers take in this program.
 namespace absl {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Makes seeds for the fuzzers of formats from the examples in docs/formats: seeds.py <folder>.
+"""Makes seeds for the fuzzers, those of formats from the examples in docs/formats: seeds.py <folder>.
 
 Writes <folder>/<fuzzer>/seed-NN.
 """
 import os
+import random
 import re
 import sys
 
@@ -41,6 +42,9 @@ def main():
     # The first byte chooses: 'F' a frame, 'a' to 'g' a request's metadata by MIME type, 'h' composite.
     pieces = [bytes.fromhex(body) for kind, body in examples("rsocket.md") if kind == "hex"]
     write(folder, "rsocket_frame_fuzz", [choice + piece for piece in pieces for choice in (b"F", b"a", b"f", b"h")])
+    # Its bytes are choices, of which any will do; the first says what kind of session.
+    dice = random.Random(1)
+    write(folder, "rsocket_session_fuzz", [bytes([kind]) + dice.randbytes(2000) for kind in range(16)])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // How a publisher repeats, waits and ends, against a server that does what a script says.
 #include <future>
+#include <optional>
 
 #include "client/session_testing.h"
 
@@ -168,25 +169,25 @@ TEST_F(SessionTest, WithOneInFlightNoPostOvertakesAnother) {
   constexpr int kPosts = 2000;
   std::vector<std::string> stored;
   int batches = 0;
-  ScriptedServer server({.post = {[&](auto*, PostServer* stream) {
-                           v1::PostRequest request;
-                           while (stream->Read(&request)) {
-                             v1::PostResponse response;
-                             if (++batches % 2 == 1) {
-                               response.mutable_error()->set_code(grpc::RESOURCE_EXHAUSTED);
-                             }
-                             for (const auto& event : request.events()) {
-                               if (response.has_error()) break;
-                               stored.push_back(event.payload());
-                               response.add_results();
-                             }
-                             stream->Write(response);
-                           }
-                           return grpc::Status::OK;
-                         }}});
+  const auto refuse_every_other = [&](grpc::ServerContext*, PostServer* stream) {
+    v1::PostRequest request;
+    while (stream->Read(&request)) {
+      v1::PostResponse response;
+      if (++batches % 2 == 1) response.mutable_error()->set_code(grpc::RESOURCE_EXHAUSTED);
+      for (const auto& event : request.events()) {
+        if (response.has_error()) break;
+        stored.push_back(event.payload());
+        response.add_results();
+      }
+      stream->Write(response);
+    }
+    return grpc::Status::OK;
+  };
+  std::optional<ScriptedServer> server;
+  server.emplace(ScriptedServer::Script{.post = {refuse_every_other}});
   std::vector<std::string> posted;
   {
-    const Client client = NewClient(server.address());
+    const Client client = NewClient(server->address());
     auto publisher = Publisher::Create(
         client, {.max_batch_events = 1, .max_in_flight = 1, .timeout = Duration{}});
     for (int i = 0; i < kPosts; ++i) {
@@ -195,6 +196,7 @@ TEST_F(SessionTest, WithOneInFlightNoPostOvertakesAnother) {
     }
     ASSERT_TRUE((*publisher)->Flush(kLong));
   }
+  server.reset();  // with its handler
   EXPECT_EQ(stored, posted);
 }
 

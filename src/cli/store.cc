@@ -56,7 +56,7 @@ Status Check(const Context& context, const StoreArgs& args) {
     for (const std::string& problem : report.problems) Print("  " + Printable(problem) + "\n");
   }
   if (report.problems.empty()) return {};
-  return Fail(ErrorCode::kDataLoss, HumanCount(report.problems.size()) + " problems in " +
+  return Fail(ErrorCode::kDataLoss, Counted(report.problems.size(), "problem") + " in " +
                                         args.directory +
                                         "; restore a backup with `postroad store restore`");
 }

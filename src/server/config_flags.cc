@@ -119,7 +119,10 @@ Result<LoadedConfig> ConfigFlags::Load() const {
   sources.file_name = FindFile(file_);
   if (!sources.file_name.empty()) {
     std::ifstream file(sources.file_name, std::ios::binary);
-    if (!file) return Invalid({}, sources.file_name + ": cannot be read");
+    std::error_code ignored;
+    if (!file || std::filesystem::is_directory(sources.file_name, ignored)) {
+      return Invalid({}, sources.file_name + ": cannot be read");
+    }
     sources.file_text.emplace(std::istreambuf_iterator<char>(file),
                               std::istreambuf_iterator<char>());
   }

@@ -130,7 +130,7 @@ TEST(LifecycleTest, DamagedDataIsRefusedAndSaysWhatToDo) {
                   "127.0.0.1:0", "--listen.http", "127.0.0.1:0", "--listen.rsocket", ""});
   EXPECT_EQ(ended.code, 9);
   EXPECT_THAT(ended.output, StartsWith("postroad: cannot start: "));
-  EXPECT_THAT(ended.output, HasSubstr("`postroad store check --data " + server.data() + "`"));
+  EXPECT_THAT(ended.output, HasSubstr("`postroad store check " + server.data() + "`"));
 }
 
 TEST(LifecycleTest, ATornLogTailIsCutOffAndSaidInTheLog) {

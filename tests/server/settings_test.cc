@@ -45,6 +45,13 @@ TEST_F(SettingsTest, AFileThatIsNotThereStopsTheStart) {
   EXPECT_THAT(ended.output, HasSubstr("none.toml: cannot be read"));
 }
 
+TEST_F(SettingsTest, AFolderIsNoFile) {
+  const Ended ended =
+      RunProgram({PostroadProgram(), "config", "check", "--config", folder_.path()});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.output, HasSubstr(folder_.path() + ": cannot be read\n"));
+}
+
 TEST_F(SettingsTest, CheckLooksIntoTheFilesOfTls) {
   const std::string file = File("[tls]\ncertificate_file = \"" + (folder_ / "none.pem") +
                                 "\"\nkey_file = \"" + (folder_ / "none.key") + "\"\n");

@@ -143,7 +143,7 @@ class CrashedStore {
     ASSERT_FALSE(store);
     EXPECT_EQ(store.error().code, ErrorCode::kDataLoss);
     EXPECT_EQ(store.error().reason, "STORE_CORRUPT");
-    EXPECT_THAT(store.error().message, HasSubstr("postroad store check --data " + data()));
+    EXPECT_THAT(store.error().message, HasSubstr("`postroad store check " + data() + "`"));
     const auto report = CheckRocksStore(data());
     ASSERT_TRUE(report);
     EXPECT_FALSE(report->problems.empty());
@@ -245,8 +245,9 @@ TEST(Crash, AFlippedByteInATableFileIsToldWithTopicAndOffset) {
   MakeFlushedStore(folder / "data");
   const std::string table = LargestFile(folder / "data", "", ".sst");
   FlipByte(table, std::filesystem::file_size(table) / 2);
+  std::vector<std::string> notices;
   {
-    const auto store = OpenStore(folder / "data");
+    const auto store = OpenStore(folder / "data", &notices);
     const TopicId id = store->FindTopic("a")->id;
     const auto before = store->ReadRuns(id, Offset(0), 10 << 20);
     ASSERT_TRUE(before) << "what comes before the damage can be read";
@@ -260,7 +261,10 @@ TEST(Crash, AFlippedByteInATableFileIsToldWithTopicAndOffset) {
     EXPECT_THAT(runs.error().message, HasSubstr("postroad store check"));
     EXPECT_EQ(runs.error().metadata.at("offset"), std::to_string(damaged.value()));
     EXPECT_TRUE(store->ReadRuns(id, Offset(990), 10'000)) << "and what comes behind it";
+    EXPECT_FALSE(store->ReadRuns(id, damaged, 10 << 20));
   }
+  ASSERT_EQ(notices.size(), 1u) << "the log is told, though not each time";
+  EXPECT_THAT(notices[0], HasSubstr("postroad store check"));
   const auto report = CheckRocksStore(folder / "data");
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->problems.empty());

@@ -3,18 +3,21 @@
 
 #include <sys/statvfs.h>
 
+#include <chrono>
+
 #include "store/rocks/engine_options.h"
 
 namespace postroad::store {
 namespace {
 
 constexpr uint64_t kLogRoomBytes = 1 << 20;
+constexpr int64_t kDamageSaidEverySeconds = 60;
 
 }  // namespace
 
 Error CorruptError(const std::string& directory, const std::string& what) {
   return {ErrorCode::kDataLoss,
-          what + "; run `postroad store check --data " + directory +
+          what + "; run `postroad store check " + directory +
               "` to see how far the damage goes, and restore a backup if there is one",
           "", "STORE_CORRUPT"};
 }
@@ -102,9 +105,20 @@ Error Engine::DiskFullError() const {
   return error;
 }
 
+Error Engine::Corrupt(const std::string& what) const {
+  Error error = CorruptError(options_.directory, what);
+  if (!db_ || !options_.notice) return error;  // a store that does not open says so itself
+  const int64_t now = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::seconds(1);
+  int64_t last = damage_said_at_.load();
+  if (now - last >= kDamageSaidEverySeconds && damage_said_at_.compare_exchange_strong(last, now)) {
+    options_.notice(error.message);
+  }
+  return error;
+}
+
 Error Engine::FromRocks(const rocksdb::Status& status, const std::string& doing) const {
   const std::string what = doing + ": " + status.ToString();
-  if (status.IsCorruption()) return CorruptError(options_.directory, what);
+  if (status.IsCorruption()) return Corrupt(what);
   if (status.IsNoSpace()) return DiskFullError();
   if (status.IsIOError() || status.IsShutdownInProgress() || status.IsTryAgain()) {
     return {ErrorCode::kUnavailable, what, "", "STORE_IO"};

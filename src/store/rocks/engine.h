@@ -6,6 +6,9 @@
 #include <rocksdb/db.h>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -63,6 +66,8 @@ class Engine {
   // RESOURCE_EXHAUSTED reason DISK_FULL while less than the reserve is free.
   Status CheckRoom() const;
   Error DiskFullError() const;
+  // CorruptError, of a store that is open: the notices are told, too, though not each time.
+  Error Corrupt(const std::string& what) const;
   Error FromRocks(const rocksdb::Status& status, const std::string& doing) const;
 
  private:
@@ -73,6 +78,7 @@ class Engine {
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
   std::mutex resume_mutex_;
+  mutable std::atomic<int64_t> damage_said_at_ = std::numeric_limits<int32_t>::min();  // s, steady
 };
 
 }  // namespace postroad::store

@@ -10,8 +10,8 @@ FeedPosition PositionOf(const rocksdb::Iterator& feed) {
 }
 
 Error BadFeedValue(const Engine& engine, FeedPosition position) {
-  return CorruptError(engine.directory(), "the feed's entry at position " +
-                                              std::to_string(position.value()) + " is malformed");
+  return engine.Corrupt("the feed's entry at position " + std::to_string(position.value()) +
+                        " is malformed");
 }
 
 }  // namespace

@@ -76,8 +76,7 @@ Error TopicRuns::BadRun(const std::string& what) const {
   }
   if (topic.empty()) topic = "id " + std::to_string(topic_.value());
   const std::string offset = std::to_string(first_.value());
-  Error error = CorruptError(engine_->directory(),
-                             "topic " + topic + ": the run at offset " + offset + " " + what);
+  Error error = engine_->Corrupt("topic " + topic + ": the run at offset " + offset + " " + what);
   error.metadata = {{"topic", topic}, {"offset", offset}};
   return error;
 }

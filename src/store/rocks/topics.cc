@@ -26,8 +26,7 @@ Result<std::optional<TopicValue>> RocksStore::LoadTopic(std::string_view name) {
 
 Result<TopicValue> RocksStore::ParseTopic(std::string_view name, std::string_view value) const {
   if (const auto topic = ParseTopicValue(value)) return *topic;
-  return Fail(CorruptError(engine_->directory(),
-                           "the entry of topic " + std::string(name) + " is malformed"));
+  return Fail(engine_->Corrupt("the entry of topic " + std::string(name) + " is malformed"));
 }
 
 Result<std::vector<std::optional<TopicValue>>> RocksStore::LoadTopics(
@@ -61,9 +60,8 @@ Result<std::optional<TrimValue>> RocksStore::LoadTrim(TopicId topic) {
   if (!found) return std::nullopt;
   auto trim = ParseTrimValue(ToView(value));
   if (!trim) {
-    return Fail(CorruptError(
-        engine_->directory(),
-        "the trim state of topic id " + std::to_string(topic.value()) + " is malformed"));
+    return Fail(engine_->Corrupt("the trim state of topic id " + std::to_string(topic.value()) +
+                                 " is malformed"));
   }
   return trim;
 }
@@ -132,8 +130,7 @@ Result<std::vector<TopicInfo>> RocksStore::ListTopics(std::string_view after,
     if (!name.starts_with(prefix)) break;
     const auto topic = ParseTopicValue(ToView(names->value()));
     if (!topic) {
-      return Fail(CorruptError(engine_->directory(),
-                               "the entry of topic " + std::string(name) + " is malformed"));
+      return Fail(engine_->Corrupt("the entry of topic " + std::string(name) + " is malformed"));
     }
     out.push_back({.id = topic->id, .name = std::string(name), .created = topic->created});
     if (!runs) continue;

@@ -93,11 +93,9 @@ TEST(KafkaTarget, ATopicDeletedAndMadeAgainCostsNoEvent) {
   const auto target = *NewKafkaTarget(options, SystemClock());
   EXPECT_EQ(Send(*target, Numbered("again", 0, 1)).front(), EventResult{});
   DeleteKafkaTopic(address, "again");
-  const auto gone = Send(*target, Numbered("again", 1, 3));
-  for (const EventResult& result : gone) {
-    EXPECT_EQ(result.outcome, Outcome::kFailed) << result.reason;
+  for (const EventResult& result : Send(*target, Numbered("again", 1, 3))) {
+    EXPECT_NE(result.outcome, Outcome::kPoison) << result.reason;
   }
-  EXPECT_THAT(gone.front().reason, ::testing::HasSubstr("_UNKNOWN_"));
   CreateKafkaTopic(address, "again", 1);
   EXPECT_TRUE(Eventually(
       [&] { return Send(*target, Numbered("again", 1, 3)).back().outcome == Outcome::kStored; }));

@@ -141,6 +141,15 @@ func (a *Admin) Subscriptions(ctx context.Context) iter.Seq2[Subscription, error
 	}, subscriptionOf)
 }
 
+// Connections lists who is connected: one user's connections, or, where user is empty, all that the
+// caller may see.
+func (a *Admin) Connections(ctx context.Context, user string) iter.Seq2[Connection, error] {
+	return list(func(token string) ([]*pb.Connection, string, error) {
+		r, err := call(ctx, a, &pb.ListConnectionsRequest{User: user, PageSize: pageSize, PageToken: token}, pb.AdminClient.ListConnections)
+		return r.GetConnections(), r.GetNextPageToken(), err
+	}, connectionOf)
+}
+
 // SeekSubscription moves a subscription: everything before is settled, everything from there on is
 // delivered again. ErrNotFound.
 func (a *Admin) SeekSubscription(ctx context.Context, name string, to Start) (Subscription, error) {

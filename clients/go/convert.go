@@ -155,7 +155,20 @@ func receiptOf(r *pb.Receipt) Receipt {
 			SettledAt: timeOf(s.GetSettledAt()), Reason: s.GetReason(), Reply: s.GetReply(),
 		})
 	}
+	for _, c := range r.GetConnections() {
+		out.Connections = append(out.Connections, ConnectionReceipt{
+			Connection: c.GetConnection(), User: c.GetUser(), State: ConnectionState(c.GetState()),
+			At: timeOf(c.GetAt()), Reason: c.GetReason(), Reply: c.GetReply(),
+		})
+	}
 	return out
+}
+
+func connectionOf(c *pb.Connection) Connection {
+	return Connection{
+		Connection: c.GetConnection(), User: c.GetUser(), Transport: c.GetTransport(), Peer: c.GetPeer(),
+		Since: timeOf(c.GetSince()), Suspended: c.GetSuspended(),
+	}
 }
 
 func statsOf(s *pb.Stats) Stats {

@@ -137,6 +137,56 @@ type Receipt struct {
 	Subscriptions []SubscriptionReceipt
 	// Settled: there is at least one subscription, and all have settled it.
 	Settled bool
+	// Connections are those of users that read the topic, and what each did with the event.
+	Connections []ConnectionReceipt
+}
+
+// ConnectionReceipt is what a connection of a user did with an event.
+type ConnectionReceipt struct {
+	Connection string
+	User       string
+	State      ConnectionState
+	// At is when its client said so; zero if it said nothing.
+	At time.Time
+	// Reason is why it failed.
+	Reason string
+	// Reply is what the client answered.
+	Reply []byte
+}
+
+// ConnectionState is how far a connection is with an event.
+type ConnectionState int
+
+// The states of a ConnectionReceipt.
+const (
+	ConnectionUnknown   ConnectionState = iota // the server did not say
+	ConnectionPending                          // not sent yet
+	ConnectionDelivered                        // sent; its client has said nothing
+	ConnectionAcked
+	ConnectionReplied
+	ConnectionFailed
+	ConnectionGone // left before it said anything
+)
+
+// String gives "pending", "delivered", "acked", "replied", "failed", "gone" or "unknown".
+func (s ConnectionState) String() string {
+	names := [...]string{"unknown", "pending", "delivered", "acked", "replied", "failed", "gone"}
+	if s < 0 || int(s) >= len(names) {
+		return names[0]
+	}
+	return names[s]
+}
+
+// Connection is one of a user, over whichever protocol it came, as it is there now.
+type Connection struct {
+	Connection string
+	User       string
+	// Transport is "websocket", "tcp", "sse" or "ndjson".
+	Transport string
+	Peer      string
+	Since     time.Time
+	// Suspended: its network connection is lost, and may be resumed.
+	Suspended bool
 }
 
 // SubscriptionReceipt is what became of an event in one subscription.

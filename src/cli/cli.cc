@@ -59,6 +59,7 @@ void AddCommands(CLI::App& app, Action& action, int& exit_code) {
   AddSubscriptions(app, action);
   AddScheduled(app, action);
   AddDeadLetters(app, action);
+  AddConnections(app, action);
   AddReceipts(app, action);
   AddStore(app, action);
   AddOutbox(app, action);

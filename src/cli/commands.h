@@ -18,6 +18,7 @@ void AddTopics(CLI::App& app, Action& action);
 void AddSubscriptions(CLI::App& app, Action& action);
 void AddScheduled(CLI::App& app, Action& action);
 void AddDeadLetters(CLI::App& app, Action& action);
+void AddConnections(CLI::App& app, Action& action);
 void AddReceipts(CLI::App& app, Action& action);
 void AddStore(CLI::App& app, Action& action);
 void AddOutbox(CLI::App& app, Action& action);

@@ -272,7 +272,8 @@ Status PostAndWait(const Context& context, const PostArgs& args, PostSource& sou
     PrintAwaited(context, events, answer);
     timed_out = timed_out || answer.timed_out;
     for (const Receipt& receipt : answer.receipts) {
-      if (receipt.subscriptions.empty() && !answer.timed_out) nobody = receipt.topic;
+      const bool any = !receipt.subscriptions.empty() || !receipt.connections.empty();
+      if (!any && !answer.timed_out) nobody = receipt.topic;
     }
   }
   if (timed_out) {

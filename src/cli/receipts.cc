@@ -49,7 +49,7 @@ Status Await(const Context& context, const ReceiptsArgs& args) {
                   admin.AwaitReceipt(args.topic, args.id, wait, OffsetOf(args)));
   PrintReceipt(context, awaited.receipt);
   if (!awaited.timed_out) {
-    if (!awaited.receipt.subscriptions.empty()) return {};
+    if (!awaited.receipt.subscriptions.empty() || !awaited.receipt.connections.empty()) return {};
     return Fail(NobodyToAck("", args.topic));
   }
   return Fail(ErrorCode::kDeadlineExceeded,

@@ -1,7 +1,8 @@
-// `postroad subscribe`, `subscriptions`, `dead-letters`, `receipts`.
+// `postroad subscribe`, `subscriptions`, `dead-letters`, `receipts`, `connections`.
 #include <gmock/gmock.h>
 
 #include "cli/shell.h"
+#include "tests/support/http_client.h"
 
 namespace postroad::testing {
 namespace {
@@ -122,6 +123,24 @@ TEST_F(SubscriptionsTest, ReceiptsTellAndCanBeAwaited) {
   EXPECT_THAT(shell_.Out("$P receipts show sub/receipts --offset 0"), HasSubstr("settled"));
   EXPECT_EQ(shell_("$P receipts show sub/receipts nobody").code, 4);
   ExpectError(shell_("$P receipts show sub/receipts"), 2, "id: give the event's id, or --offset");
+}
+
+TEST_F(SubscriptionsTest, ConnectionsTellWhoIsThere) {
+  EXPECT_EQ(shell_.Out("$P connections nobody"), "nobody is connected\n");
+  HttpClient reader(server_->http_port());
+  reader.Send("GET /v1/events?topic=user/cli&format=sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(reader.ReadHead().status, 200);
+  reader.ReadEvent();  // where it begins
+  EXPECT_THAT(reader.ReadEvent(), HasSubstr("event: opened"));
+  const auto there = shell_.Json("$P connections cli").as_array();
+  ASSERT_EQ(there.size(), 1u);
+  EXPECT_EQ(there[0].at("user"), "cli");
+  EXPECT_EQ(there[0].at("transport"), "sse");
+  EXPECT_THAT(shell_.Out("$P connections"), HasSubstr("127.0.0.1:"));
+  shell_.Out("$P post user/cli hello --id c1");
+  const auto receipt = shell_.Json("$P receipts show user/cli c1");
+  EXPECT_EQ(receipt.at("connections").as_array().at(0).at("user"), "cli");
+  EXPECT_THAT(shell_.Out("$P receipts show user/cli c1"), HasSubstr("CONNECTION"));
 }
 
 TEST_F(SubscriptionsTest, APostCanWaitForItsReply) {

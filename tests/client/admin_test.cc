@@ -1,5 +1,6 @@
-// Admin against the real server: A1 to A4 of scenarios.md.
+// Admin against the real server: A1 to A5 of scenarios.md.
 #include "client/fixture.h"
+#include "tests/support/http_client.h"
 
 namespace postroad::testing {
 namespace {
@@ -74,6 +75,47 @@ TEST_F(ClientTest, A4StatsNameTheVersion) {
   const auto stats = Admin(Connect()).GetStats();
   ASSERT_TRUE(stats) << stats.error().ToString();
   EXPECT_FALSE(stats->version.empty());
+}
+
+TEST_F(ClientTest, A5ConnectionsOfUsersAreListedAndInReceipts) {
+  const Client client = Connect();
+  Admin admin(client);
+  EXPECT_TRUE(admin.ListConnections("u")->items.empty());
+  HttpClient reader(server_.http_port());
+  reader.Send("GET /v1/events?topic=user/u&format=sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(reader.ReadHead().status, 200);
+  const auto read_until = [&reader](std::string_view part) {
+    std::string event;
+    do event = reader.ReadEvent();
+    while (!event.empty() && event.find(part) == std::string::npos);
+    return event;
+  };
+  EXPECT_NE(read_until("event: opened"), "");
+  const auto listed = admin.ListConnections("u");
+  ASSERT_TRUE(listed) << listed.error().ToString();
+  ASSERT_EQ(listed->items.size(), 1u);
+  const ConnectionInfo& connection = listed->items[0];
+  EXPECT_EQ(connection.user, "u");
+  EXPECT_EQ(connection.transport, "sse");
+  EXPECT_FALSE(connection.suspended);
+  EXPECT_EQ(admin.ListConnections()->items.at(0).connection, connection.connection);
+
+  auto publisher = NewPublisher(client);
+  ASSERT_TRUE(publisher->Post({.id = "e", .topic = "user/u", .payload = "?"}));
+  EXPECT_EQ(admin.GetReceipt("user/u", "e")->connections.at(0).connection, connection.connection);
+  EXPECT_NE(read_until("\"id\":\"e\""), "");
+  const std::string acks = R"({"connection":")" + connection.connection +
+                           R"(","acks":[{"topic":"user/u","offset":0,"reply":"yes"}]})";
+  HttpClient acker(server_.http_port());
+  acker.Send("POST /v1/acks HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+             std::to_string(acks.size()) + "\r\n\r\n" + acks);
+  EXPECT_EQ(acker.Read().status, 200);
+  const auto receipt = admin.GetReceipt("user/u", "e");
+  ASSERT_TRUE(receipt) << receipt.error().ToString();
+  ASSERT_EQ(receipt->connections.size(), 1u);
+  EXPECT_EQ(ConnectionStateName(receipt->connections[0].state), "replied");
+  EXPECT_EQ(receipt->connections[0].reply, "\"yes\"");
+  EXPECT_TRUE(receipt->connections[0].at);
 }
 
 }  // namespace

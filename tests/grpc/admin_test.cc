@@ -298,6 +298,55 @@ TEST_F(AdminGrpc, Receipts) {
   EXPECT_EQ(View(status).field, "timeout");
 }
 
+// A connection of a user that nobody speaks to.
+class Silent final : public broker::ConnectionSink {
+  void OnClose(const Error&) override {}
+  void OnQuestion(const broker::Question&) override {}
+  void OnWithdrawn(broker::QuestionId) override {}
+};
+
+TEST_F(AdminGrpc, UsersConnectionsAndWhatTheyDid) {
+  CorePool cores(1);
+  Silent sink;
+  std::vector<std::unique_ptr<broker::UserConnection>> connections;
+  for (const char* user : {"u", "u", "v"}) {
+    connections.push_back(*server.broker().Connect(
+        auth::Principal::Anyone(), {.user = user, .transport = "sse", .peer = "p:1"}, cores.at(0),
+        sink));
+  }
+  v1::ListConnectionsRequest list;
+  list.set_user("u");
+  const auto of_user = Call(&Stub::ListConnections, list);
+  ASSERT_EQ(of_user.connections_size(), 2) << status.error_message();
+  EXPECT_EQ(of_user.connections(0).connection(), connections[0]->name());
+  EXPECT_EQ(of_user.connections(0).transport(), "sse");
+  EXPECT_EQ(of_user.connections(0).peer(), "p:1");
+  EXPECT_GT(of_user.connections(0).since().seconds(), 1'700'000'000);
+  list.clear_user();
+  list.set_page_size(2);
+  const auto first = Call(&Stub::ListConnections, list);
+  EXPECT_EQ(first.connections_size(), 2);
+  list.set_page_token(first.next_page_token());
+  EXPECT_EQ(Call(&Stub::ListConnections, list).connections(0).user(), "v");
+
+  const auto reading = connections[0]->Read("user/u", {});
+  MustPost(*stub, Batch("user/u", {"a"}));
+  reading->Sent(Offset(1));
+  ASSERT_TRUE(connections[0]->Ack({.topic = "user/u",
+                                   .offset = Offset(0),
+                                   .state = broker::ConnectionState::kReplied,
+                                   .text = "{}"}));
+  v1::GetReceiptRequest get;
+  get.set_topic("user/u");
+  get.set_event_id("a");
+  const auto receipt = Call(&Stub::GetReceipt, get);
+  ASSERT_EQ(receipt.connections_size(), 1) << status.error_message();
+  EXPECT_EQ(receipt.connections(0).connection(), connections[0]->name());
+  EXPECT_EQ(receipt.connections(0).state(), v1::CONNECTION_STATE_REPLIED);
+  EXPECT_EQ(receipt.connections(0).reply(), "{}");
+  EXPECT_TRUE(receipt.connections(0).has_at());
+}
+
 TEST_F(AdminGrpc, Server) {
   MustPost(*stub, Batch("t", {"a"}));
   const auto stats = Call(&Stub::GetStats, v1::GetStatsRequest());

@@ -2,6 +2,7 @@
 #ifndef POSTROAD_TESTS_SUPPORT_SERVER_PROCESS_H_
 #define POSTROAD_TESTS_SUPPORT_SERVER_PROCESS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class ServerProcess {
   bool ready() const { return !grpc_.empty(); }
   const std::string& grpc() const { return grpc_; }  // "127.0.0.1:40001"
   const std::string& http() const { return http_; }
+  uint16_t http_port() const {
+    return static_cast<uint16_t>(std::stoi(http_.substr(http_.rfind(':') + 1)));
+  }
   const std::string& rsocket() const { return rsocket_; }
   const std::string& data() const { return options_.data; }
   // A path as the server sees it, in terms of this process: other where it has mounts of its own.

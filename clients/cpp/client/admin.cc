@@ -37,6 +37,26 @@ std::string_view ReceiptStateName(ReceiptState state) {
   return "unknown";
 }
 
+std::string_view ConnectionStateName(ConnectionState state) {
+  switch (state) {
+    case ConnectionState::kUnknown:
+      return "unknown";
+    case ConnectionState::kPending:
+      return "pending";
+    case ConnectionState::kDelivered:
+      return "delivered";
+    case ConnectionState::kAcked:
+      return "acked";
+    case ConnectionState::kReplied:
+      return "replied";
+    case ConnectionState::kFailed:
+      return "failed";
+    case ConnectionState::kGone:
+      return "gone";
+  }
+  return "unknown";
+}
+
 struct Admin::Impl {
   // One unary call: dials, calls `method` of a new stub, gives the response or the error.
   template <typename Stub, typename Request, typename Response>
@@ -284,6 +304,16 @@ Result<uint64_t> Admin::DropDeadLetters(std::string_view subscription, std::opti
   if (id) request.set_id(*id);
   POSTROAD_ASSIGN(const auto response, impl_->Admin(&Stub::DropDeadLetters, request));
   return response.dropped();
+}
+
+Result<Page<ConnectionInfo>> Admin::ListConnections(std::string_view user, std::string_view page,
+                                                    uint32_t page_size) {
+  v1::ListConnectionsRequest request;
+  request.set_user(std::string(user));
+  request.set_page_token(std::string(page));
+  request.set_page_size(page_size);
+  POSTROAD_ASSIGN(const auto response, impl_->Admin(&Stub::ListConnections, request));
+  return ToPage<ConnectionInfo>(response, response.connections());
 }
 
 Result<Receipt> Admin::GetReceipt(std::string_view topic, std::string_view event_id,

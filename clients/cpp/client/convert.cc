@@ -64,6 +64,35 @@ std::string DurabilityName(v1::Durability durability) {
   }
 }
 
+ConnectionState FromProto(v1::ConnectionState state) {
+  switch (state) {
+    case v1::CONNECTION_STATE_PENDING:
+      return ConnectionState::kPending;
+    case v1::CONNECTION_STATE_DELIVERED:
+      return ConnectionState::kDelivered;
+    case v1::CONNECTION_STATE_ACKED:
+      return ConnectionState::kAcked;
+    case v1::CONNECTION_STATE_REPLIED:
+      return ConnectionState::kReplied;
+    case v1::CONNECTION_STATE_FAILED:
+      return ConnectionState::kFailed;
+    case v1::CONNECTION_STATE_GONE:
+      return ConnectionState::kGone;
+    default:
+      return ConnectionState::kUnknown;
+  }
+}
+
+ConnectionReceipt FromProto(const v1::ConnectionReceipt& receipt) {
+  ConnectionReceipt out{.connection = receipt.connection(),
+                        .user = receipt.user(),
+                        .state = FromProto(receipt.state()),
+                        .reason = receipt.reason(),
+                        .reply = receipt.reply()};
+  if (receipt.has_at()) out.at = client::FromProto(receipt.at());
+  return out;
+}
+
 SubscriptionReceipt FromProto(const v1::SubscriptionReceipt& receipt) {
   SubscriptionReceipt out{.subscription = receipt.subscription(),
                           .state = FromProto(receipt.state()),
@@ -241,7 +270,17 @@ Receipt FromProto(const v1::Receipt& receipt) {
               .offset = Offset(receipt.offset()),
               .settled = receipt.settled()};
   for (const auto& s : receipt.subscriptions()) out.subscriptions.push_back(FromProto(s));
+  for (const auto& c : receipt.connections()) out.connections.push_back(FromProto(c));
   return out;
+}
+
+ConnectionInfo FromProto(const v1::Connection& connection) {
+  return {.connection = connection.connection(),
+          .user = connection.user(),
+          .transport = connection.transport(),
+          .peer = connection.peer(),
+          .since = FromProto(connection.since()),
+          .suspended = connection.suspended()};
 }
 
 ServerStats FromProto(const v1::Stats& stats) {

@@ -28,6 +28,7 @@ SubscriptionInfo FromProto(const v1::Subscription& subscription);
 TopicInfo FromProto(const v1::Topic& topic);
 DeadLetterInfo FromProto(const v1::DeadLetter& letter);
 Receipt FromProto(const v1::Receipt& receipt);
+ConnectionInfo FromProto(const v1::Connection& connection);
 ServerStats FromProto(const v1::Stats& stats);
 PostDurability ToDurability(uint64_t proto_value);
 

@@ -70,6 +70,11 @@ func (s service) ListTopics(_ context.Context, request *pb.ListTopicsRequest) (*
 	return response, nil
 }
 
+// ListConnections lists nobody: nobody connects to it but by gRPC.
+func (s service) ListConnections(context.Context, *pb.ListConnectionsRequest) (*pb.ListConnectionsResponse, error) {
+	return &pb.ListConnectionsResponse{}, nil
+}
+
 func (s service) GetTopic(_ context.Context, request *pb.GetTopicRequest) (*pb.Topic, error) {
 	if f := checkName(request.GetName(), "name", false); f != nil {
 		return nil, f

@@ -2009,6 +2009,207 @@ func (x *DropDeadLettersResponse) GetDropped() uint64 {
 	return 0
 }
 
+type ListConnectionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// 1 to 1,000; 100 if 0. One user's come in one page.
+	PageSize      uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConnectionsRequest) Reset() {
+	*x = ListConnectionsRequest{}
+	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConnectionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConnectionsRequest) ProtoMessage() {}
+
+func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
+func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListConnectionsRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ListConnectionsRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListConnectionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type Connection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 16 hexadecimal digits.
+	Connection string `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	User       string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// "websocket", "tcp", "sse", "ndjson".
+	Transport string                 `protobuf:"bytes,3,opt,name=transport,proto3" json:"transport,omitempty"`
+	Peer      string                 `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`
+	Since     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	// Its network connection is lost, and may be resumed.
+	Suspended     bool `protobuf:"varint,6,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Connection) Reset() {
+	*x = Connection{}
+	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Connection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Connection) ProtoMessage() {}
+
+func (x *Connection) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Connection.ProtoReflect.Descriptor instead.
+func (*Connection) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Connection) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *Connection) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Connection) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+func (x *Connection) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Connection) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Connection) GetSuspended() bool {
+	if x != nil {
+		return x.Suspended
+	}
+	return false
+}
+
+type ListConnectionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connections   []*Connection          `protobuf:"bytes,1,rep,name=connections,proto3" json:"connections,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConnectionsResponse) Reset() {
+	*x = ListConnectionsResponse{}
+	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConnectionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConnectionsResponse) ProtoMessage() {}
+
+func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
+func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ListConnectionsResponse) GetConnections() []*Connection {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
+func (x *ListConnectionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 type GetReceiptRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Topic string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
@@ -2021,7 +2222,7 @@ type GetReceiptRequest struct {
 
 func (x *GetReceiptRequest) Reset() {
 	*x = GetReceiptRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	mi := &file_postroad_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2234,7 @@ func (x *GetReceiptRequest) String() string {
 func (*GetReceiptRequest) ProtoMessage() {}
 
 func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[34]
+	mi := &file_postroad_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2247,7 @@ func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
 func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{34}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetReceiptRequest) GetTopic() string {
@@ -2083,7 +2284,7 @@ type AwaitReceiptRequest struct {
 
 func (x *AwaitReceiptRequest) Reset() {
 	*x = AwaitReceiptRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	mi := &file_postroad_v1_admin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2296,7 @@ func (x *AwaitReceiptRequest) String() string {
 func (*AwaitReceiptRequest) ProtoMessage() {}
 
 func (x *AwaitReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[35]
+	mi := &file_postroad_v1_admin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2309,7 @@ func (x *AwaitReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitReceiptRequest.ProtoReflect.Descriptor instead.
 func (*AwaitReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{35}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AwaitReceiptRequest) GetTopic() string {
@@ -2149,7 +2350,7 @@ type AwaitReceiptResponse struct {
 
 func (x *AwaitReceiptResponse) Reset() {
 	*x = AwaitReceiptResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	mi := &file_postroad_v1_admin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2362,7 @@ func (x *AwaitReceiptResponse) String() string {
 func (*AwaitReceiptResponse) ProtoMessage() {}
 
 func (x *AwaitReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[36]
+	mi := &file_postroad_v1_admin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2375,7 @@ func (x *AwaitReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwaitReceiptResponse.ProtoReflect.Descriptor instead.
 func (*AwaitReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{36}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AwaitReceiptResponse) GetReceipt() *Receipt {
@@ -2201,7 +2402,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[37]
+	mi := &file_postroad_v1_admin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2414,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[37]
+	mi := &file_postroad_v1_admin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2427,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{37}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BackupRequest) GetDirectory() string {
@@ -2245,7 +2446,7 @@ type BackupResponse struct {
 
 func (x *BackupResponse) Reset() {
 	*x = BackupResponse{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[38]
+	mi := &file_postroad_v1_admin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2458,7 @@ func (x *BackupResponse) String() string {
 func (*BackupResponse) ProtoMessage() {}
 
 func (x *BackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[38]
+	mi := &file_postroad_v1_admin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2471,7 @@ func (x *BackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
 func (*BackupResponse) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{38}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *BackupResponse) GetBytes() uint64 {
@@ -2288,7 +2489,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[39]
+	mi := &file_postroad_v1_admin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2501,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[39]
+	mi := &file_postroad_v1_admin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2514,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{39}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{42}
 }
 
 type Stats struct {
@@ -2337,7 +2538,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_postroad_v1_admin_proto_msgTypes[40]
+	mi := &file_postroad_v1_admin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2349,7 +2550,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_admin_proto_msgTypes[40]
+	mi := &file_postroad_v1_admin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2362,7 +2563,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{40}
+	return file_postroad_v1_admin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Stats) GetVersion() string {
@@ -2582,7 +2783,25 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\x04H\x00R\x02id\x88\x01\x01B\x05\n" +
 	"\x03_id\"3\n" +
 	"\x17DropDeadLettersResponse\x12\x18\n" +
-	"\adropped\x18\x01 \x01(\x04R\adropped\"l\n" +
+	"\adropped\x18\x01 \x01(\x04R\adropped\"h\n" +
+	"\x16ListConnectionsRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\xc2\x01\n" +
+	"\n" +
+	"Connection\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\tR\n" +
+	"connection\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1c\n" +
+	"\ttransport\x18\x03 \x01(\tR\ttransport\x12\x12\n" +
+	"\x04peer\x18\x04 \x01(\tR\x04peer\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1c\n" +
+	"\tsuspended\x18\x06 \x01(\bR\tsuspended\"|\n" +
+	"\x17ListConnectionsResponse\x129\n" +
+	"\vconnections\x18\x01 \x03(\v2\x17.postroad.v1.ConnectionR\vconnections\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"l\n" +
 	"\x11GetReceiptRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x1b\n" +
@@ -2618,7 +2837,7 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	" \x03(\v2\x1f.postroad.v1.Stats.DetailsEntryR\adetails\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xee\r\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xcc\x0e\n" +
 	"\x05Admin\x12M\n" +
 	"\n" +
 	"ListTopics\x12\x1e.postroad.v1.ListTopicsRequest\x1a\x1f.postroad.v1.ListTopicsResponse\x12<\n" +
@@ -2641,7 +2860,8 @@ const file_postroad_v1_admin_proto_rawDesc = "" +
 	"\x0fDropDeadLetters\x12#.postroad.v1.DropDeadLettersRequest\x1a$.postroad.v1.DropDeadLettersResponse\x12B\n" +
 	"\n" +
 	"GetReceipt\x12\x1e.postroad.v1.GetReceiptRequest\x1a\x14.postroad.v1.Receipt\x12S\n" +
-	"\fAwaitReceipt\x12 .postroad.v1.AwaitReceiptRequest\x1a!.postroad.v1.AwaitReceiptResponse\x12A\n" +
+	"\fAwaitReceipt\x12 .postroad.v1.AwaitReceiptRequest\x1a!.postroad.v1.AwaitReceiptResponse\x12\\\n" +
+	"\x0fListConnections\x12#.postroad.v1.ListConnectionsRequest\x1a$.postroad.v1.ListConnectionsResponse\x12A\n" +
 	"\x06Backup\x12\x1a.postroad.v1.BackupRequest\x1a\x1b.postroad.v1.BackupResponse\x12<\n" +
 	"\bGetStats\x12\x1c.postroad.v1.GetStatsRequest\x1a\x12.postroad.v1.StatsBBZ=github.com/postroad/postroad/clients/go/postroadv1;postroadv1\xf8\x01\x01b\x06proto3"
 
@@ -2657,7 +2877,7 @@ func file_postroad_v1_admin_proto_rawDescGZIP() []byte {
 	return file_postroad_v1_admin_proto_rawDescData
 }
 
-var file_postroad_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_postroad_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_postroad_v1_admin_proto_goTypes = []any{
 	(*TopicRuleSettings)(nil),          // 0: postroad.v1.TopicRuleSettings
 	(*Topic)(nil),                      // 1: postroad.v1.Topic
@@ -2693,100 +2913,107 @@ var file_postroad_v1_admin_proto_goTypes = []any{
 	(*ResendDeadLettersResponse)(nil),  // 31: postroad.v1.ResendDeadLettersResponse
 	(*DropDeadLettersRequest)(nil),     // 32: postroad.v1.DropDeadLettersRequest
 	(*DropDeadLettersResponse)(nil),    // 33: postroad.v1.DropDeadLettersResponse
-	(*GetReceiptRequest)(nil),          // 34: postroad.v1.GetReceiptRequest
-	(*AwaitReceiptRequest)(nil),        // 35: postroad.v1.AwaitReceiptRequest
-	(*AwaitReceiptResponse)(nil),       // 36: postroad.v1.AwaitReceiptResponse
-	(*BackupRequest)(nil),              // 37: postroad.v1.BackupRequest
-	(*BackupResponse)(nil),             // 38: postroad.v1.BackupResponse
-	(*GetStatsRequest)(nil),            // 39: postroad.v1.GetStatsRequest
-	(*Stats)(nil),                      // 40: postroad.v1.Stats
-	nil,                                // 41: postroad.v1.Stats.DetailsEntry
-	(Durability)(0),                    // 42: postroad.v1.Durability
-	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
-	(*SubscriptionSettings)(nil),       // 45: postroad.v1.SubscriptionSettings
-	(StartPosition)(0),                 // 46: postroad.v1.StartPosition
-	(*Event)(nil),                      // 47: postroad.v1.Event
-	(*Receipt)(nil),                    // 48: postroad.v1.Receipt
+	(*ListConnectionsRequest)(nil),     // 34: postroad.v1.ListConnectionsRequest
+	(*Connection)(nil),                 // 35: postroad.v1.Connection
+	(*ListConnectionsResponse)(nil),    // 36: postroad.v1.ListConnectionsResponse
+	(*GetReceiptRequest)(nil),          // 37: postroad.v1.GetReceiptRequest
+	(*AwaitReceiptRequest)(nil),        // 38: postroad.v1.AwaitReceiptRequest
+	(*AwaitReceiptResponse)(nil),       // 39: postroad.v1.AwaitReceiptResponse
+	(*BackupRequest)(nil),              // 40: postroad.v1.BackupRequest
+	(*BackupResponse)(nil),             // 41: postroad.v1.BackupResponse
+	(*GetStatsRequest)(nil),            // 42: postroad.v1.GetStatsRequest
+	(*Stats)(nil),                      // 43: postroad.v1.Stats
+	nil,                                // 44: postroad.v1.Stats.DetailsEntry
+	(Durability)(0),                    // 45: postroad.v1.Durability
+	(*durationpb.Duration)(nil),        // 46: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 47: google.protobuf.Timestamp
+	(*SubscriptionSettings)(nil),       // 48: postroad.v1.SubscriptionSettings
+	(StartPosition)(0),                 // 49: postroad.v1.StartPosition
+	(*Event)(nil),                      // 50: postroad.v1.Event
+	(*Receipt)(nil),                    // 51: postroad.v1.Receipt
 }
 var file_postroad_v1_admin_proto_depIdxs = []int32{
-	42, // 0: postroad.v1.TopicRuleSettings.durability:type_name -> postroad.v1.Durability
-	43, // 1: postroad.v1.TopicRuleSettings.retention_age:type_name -> google.protobuf.Duration
-	43, // 2: postroad.v1.TopicRuleSettings.dedup_window:type_name -> google.protobuf.Duration
-	44, // 3: postroad.v1.Topic.created:type_name -> google.protobuf.Timestamp
+	45, // 0: postroad.v1.TopicRuleSettings.durability:type_name -> postroad.v1.Durability
+	46, // 1: postroad.v1.TopicRuleSettings.retention_age:type_name -> google.protobuf.Duration
+	46, // 2: postroad.v1.TopicRuleSettings.dedup_window:type_name -> google.protobuf.Duration
+	47, // 3: postroad.v1.Topic.created:type_name -> google.protobuf.Timestamp
 	0,  // 4: postroad.v1.Topic.settings:type_name -> postroad.v1.TopicRuleSettings
 	1,  // 5: postroad.v1.ListTopicsResponse.topics:type_name -> postroad.v1.Topic
-	45, // 6: postroad.v1.Subscription.settings:type_name -> postroad.v1.SubscriptionSettings
-	44, // 7: postroad.v1.Subscription.created:type_name -> google.protobuf.Timestamp
+	48, // 6: postroad.v1.Subscription.settings:type_name -> postroad.v1.SubscriptionSettings
+	47, // 7: postroad.v1.Subscription.created:type_name -> google.protobuf.Timestamp
 	8,  // 8: postroad.v1.Subscription.members:type_name -> postroad.v1.Member
-	44, // 9: postroad.v1.Member.joined:type_name -> google.protobuf.Timestamp
-	45, // 10: postroad.v1.CreateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
-	45, // 11: postroad.v1.UpdateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
+	47, // 9: postroad.v1.Member.joined:type_name -> google.protobuf.Timestamp
+	48, // 10: postroad.v1.CreateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
+	48, // 11: postroad.v1.UpdateSubscriptionRequest.settings:type_name -> postroad.v1.SubscriptionSettings
 	7,  // 12: postroad.v1.ListSubscriptionsResponse.subscriptions:type_name -> postroad.v1.Subscription
-	46, // 13: postroad.v1.SeekSubscriptionRequest.start:type_name -> postroad.v1.StartPosition
-	44, // 14: postroad.v1.SeekSubscriptionRequest.time:type_name -> google.protobuf.Timestamp
-	47, // 15: postroad.v1.ScheduledEvent.event:type_name -> postroad.v1.Event
+	49, // 13: postroad.v1.SeekSubscriptionRequest.start:type_name -> postroad.v1.StartPosition
+	47, // 14: postroad.v1.SeekSubscriptionRequest.time:type_name -> google.protobuf.Timestamp
+	50, // 15: postroad.v1.ScheduledEvent.event:type_name -> postroad.v1.Event
 	17, // 16: postroad.v1.ListScheduledResponse.events:type_name -> postroad.v1.ScheduledEvent
-	44, // 17: postroad.v1.ChangeScheduledRequest.deliver_at:type_name -> google.protobuf.Timestamp
-	47, // 18: postroad.v1.ChangeScheduledRequest.event:type_name -> postroad.v1.Event
-	44, // 19: postroad.v1.RescheduleRequest.deliver_at:type_name -> google.protobuf.Timestamp
-	47, // 20: postroad.v1.DeadLetter.event:type_name -> postroad.v1.Event
-	44, // 21: postroad.v1.DeadLetter.died:type_name -> google.protobuf.Timestamp
+	47, // 17: postroad.v1.ChangeScheduledRequest.deliver_at:type_name -> google.protobuf.Timestamp
+	50, // 18: postroad.v1.ChangeScheduledRequest.event:type_name -> postroad.v1.Event
+	47, // 19: postroad.v1.RescheduleRequest.deliver_at:type_name -> google.protobuf.Timestamp
+	50, // 20: postroad.v1.DeadLetter.event:type_name -> postroad.v1.Event
+	47, // 21: postroad.v1.DeadLetter.died:type_name -> google.protobuf.Timestamp
 	26, // 22: postroad.v1.DeadLetter.attempts:type_name -> postroad.v1.Attempt
-	44, // 23: postroad.v1.Attempt.time:type_name -> google.protobuf.Timestamp
+	47, // 23: postroad.v1.Attempt.time:type_name -> google.protobuf.Timestamp
 	25, // 24: postroad.v1.ListDeadLettersResponse.dead_letters:type_name -> postroad.v1.DeadLetter
-	47, // 25: postroad.v1.EditDeadLetterRequest.event:type_name -> postroad.v1.Event
-	43, // 26: postroad.v1.AwaitReceiptRequest.timeout:type_name -> google.protobuf.Duration
-	48, // 27: postroad.v1.AwaitReceiptResponse.receipt:type_name -> postroad.v1.Receipt
-	44, // 28: postroad.v1.Stats.started:type_name -> google.protobuf.Timestamp
-	41, // 29: postroad.v1.Stats.details:type_name -> postroad.v1.Stats.DetailsEntry
-	2,  // 30: postroad.v1.Admin.ListTopics:input_type -> postroad.v1.ListTopicsRequest
-	4,  // 31: postroad.v1.Admin.GetTopic:input_type -> postroad.v1.GetTopicRequest
-	5,  // 32: postroad.v1.Admin.DeleteTopic:input_type -> postroad.v1.DeleteTopicRequest
-	9,  // 33: postroad.v1.Admin.CreateSubscription:input_type -> postroad.v1.CreateSubscriptionRequest
-	10, // 34: postroad.v1.Admin.UpdateSubscription:input_type -> postroad.v1.UpdateSubscriptionRequest
-	11, // 35: postroad.v1.Admin.DeleteSubscription:input_type -> postroad.v1.DeleteSubscriptionRequest
-	13, // 36: postroad.v1.Admin.GetSubscription:input_type -> postroad.v1.GetSubscriptionRequest
-	14, // 37: postroad.v1.Admin.ListSubscriptions:input_type -> postroad.v1.ListSubscriptionsRequest
-	16, // 38: postroad.v1.Admin.SeekSubscription:input_type -> postroad.v1.SeekSubscriptionRequest
-	18, // 39: postroad.v1.Admin.ListScheduled:input_type -> postroad.v1.ListScheduledRequest
-	20, // 40: postroad.v1.Admin.ChangeScheduled:input_type -> postroad.v1.ChangeScheduledRequest
-	21, // 41: postroad.v1.Admin.Reschedule:input_type -> postroad.v1.RescheduleRequest
-	23, // 42: postroad.v1.Admin.CancelScheduled:input_type -> postroad.v1.CancelScheduledRequest
-	27, // 43: postroad.v1.Admin.ListDeadLetters:input_type -> postroad.v1.ListDeadLettersRequest
-	29, // 44: postroad.v1.Admin.EditDeadLetter:input_type -> postroad.v1.EditDeadLetterRequest
-	30, // 45: postroad.v1.Admin.ResendDeadLetters:input_type -> postroad.v1.ResendDeadLettersRequest
-	32, // 46: postroad.v1.Admin.DropDeadLetters:input_type -> postroad.v1.DropDeadLettersRequest
-	34, // 47: postroad.v1.Admin.GetReceipt:input_type -> postroad.v1.GetReceiptRequest
-	35, // 48: postroad.v1.Admin.AwaitReceipt:input_type -> postroad.v1.AwaitReceiptRequest
-	37, // 49: postroad.v1.Admin.Backup:input_type -> postroad.v1.BackupRequest
-	39, // 50: postroad.v1.Admin.GetStats:input_type -> postroad.v1.GetStatsRequest
-	3,  // 51: postroad.v1.Admin.ListTopics:output_type -> postroad.v1.ListTopicsResponse
-	1,  // 52: postroad.v1.Admin.GetTopic:output_type -> postroad.v1.Topic
-	6,  // 53: postroad.v1.Admin.DeleteTopic:output_type -> postroad.v1.DeleteTopicResponse
-	7,  // 54: postroad.v1.Admin.CreateSubscription:output_type -> postroad.v1.Subscription
-	7,  // 55: postroad.v1.Admin.UpdateSubscription:output_type -> postroad.v1.Subscription
-	12, // 56: postroad.v1.Admin.DeleteSubscription:output_type -> postroad.v1.DeleteSubscriptionResponse
-	7,  // 57: postroad.v1.Admin.GetSubscription:output_type -> postroad.v1.Subscription
-	15, // 58: postroad.v1.Admin.ListSubscriptions:output_type -> postroad.v1.ListSubscriptionsResponse
-	7,  // 59: postroad.v1.Admin.SeekSubscription:output_type -> postroad.v1.Subscription
-	19, // 60: postroad.v1.Admin.ListScheduled:output_type -> postroad.v1.ListScheduledResponse
-	17, // 61: postroad.v1.Admin.ChangeScheduled:output_type -> postroad.v1.ScheduledEvent
-	22, // 62: postroad.v1.Admin.Reschedule:output_type -> postroad.v1.RescheduleResponse
-	24, // 63: postroad.v1.Admin.CancelScheduled:output_type -> postroad.v1.CancelScheduledResponse
-	28, // 64: postroad.v1.Admin.ListDeadLetters:output_type -> postroad.v1.ListDeadLettersResponse
-	25, // 65: postroad.v1.Admin.EditDeadLetter:output_type -> postroad.v1.DeadLetter
-	31, // 66: postroad.v1.Admin.ResendDeadLetters:output_type -> postroad.v1.ResendDeadLettersResponse
-	33, // 67: postroad.v1.Admin.DropDeadLetters:output_type -> postroad.v1.DropDeadLettersResponse
-	48, // 68: postroad.v1.Admin.GetReceipt:output_type -> postroad.v1.Receipt
-	36, // 69: postroad.v1.Admin.AwaitReceipt:output_type -> postroad.v1.AwaitReceiptResponse
-	38, // 70: postroad.v1.Admin.Backup:output_type -> postroad.v1.BackupResponse
-	40, // 71: postroad.v1.Admin.GetStats:output_type -> postroad.v1.Stats
-	51, // [51:72] is the sub-list for method output_type
-	30, // [30:51] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	50, // 25: postroad.v1.EditDeadLetterRequest.event:type_name -> postroad.v1.Event
+	47, // 26: postroad.v1.Connection.since:type_name -> google.protobuf.Timestamp
+	35, // 27: postroad.v1.ListConnectionsResponse.connections:type_name -> postroad.v1.Connection
+	46, // 28: postroad.v1.AwaitReceiptRequest.timeout:type_name -> google.protobuf.Duration
+	51, // 29: postroad.v1.AwaitReceiptResponse.receipt:type_name -> postroad.v1.Receipt
+	47, // 30: postroad.v1.Stats.started:type_name -> google.protobuf.Timestamp
+	44, // 31: postroad.v1.Stats.details:type_name -> postroad.v1.Stats.DetailsEntry
+	2,  // 32: postroad.v1.Admin.ListTopics:input_type -> postroad.v1.ListTopicsRequest
+	4,  // 33: postroad.v1.Admin.GetTopic:input_type -> postroad.v1.GetTopicRequest
+	5,  // 34: postroad.v1.Admin.DeleteTopic:input_type -> postroad.v1.DeleteTopicRequest
+	9,  // 35: postroad.v1.Admin.CreateSubscription:input_type -> postroad.v1.CreateSubscriptionRequest
+	10, // 36: postroad.v1.Admin.UpdateSubscription:input_type -> postroad.v1.UpdateSubscriptionRequest
+	11, // 37: postroad.v1.Admin.DeleteSubscription:input_type -> postroad.v1.DeleteSubscriptionRequest
+	13, // 38: postroad.v1.Admin.GetSubscription:input_type -> postroad.v1.GetSubscriptionRequest
+	14, // 39: postroad.v1.Admin.ListSubscriptions:input_type -> postroad.v1.ListSubscriptionsRequest
+	16, // 40: postroad.v1.Admin.SeekSubscription:input_type -> postroad.v1.SeekSubscriptionRequest
+	18, // 41: postroad.v1.Admin.ListScheduled:input_type -> postroad.v1.ListScheduledRequest
+	20, // 42: postroad.v1.Admin.ChangeScheduled:input_type -> postroad.v1.ChangeScheduledRequest
+	21, // 43: postroad.v1.Admin.Reschedule:input_type -> postroad.v1.RescheduleRequest
+	23, // 44: postroad.v1.Admin.CancelScheduled:input_type -> postroad.v1.CancelScheduledRequest
+	27, // 45: postroad.v1.Admin.ListDeadLetters:input_type -> postroad.v1.ListDeadLettersRequest
+	29, // 46: postroad.v1.Admin.EditDeadLetter:input_type -> postroad.v1.EditDeadLetterRequest
+	30, // 47: postroad.v1.Admin.ResendDeadLetters:input_type -> postroad.v1.ResendDeadLettersRequest
+	32, // 48: postroad.v1.Admin.DropDeadLetters:input_type -> postroad.v1.DropDeadLettersRequest
+	37, // 49: postroad.v1.Admin.GetReceipt:input_type -> postroad.v1.GetReceiptRequest
+	38, // 50: postroad.v1.Admin.AwaitReceipt:input_type -> postroad.v1.AwaitReceiptRequest
+	34, // 51: postroad.v1.Admin.ListConnections:input_type -> postroad.v1.ListConnectionsRequest
+	40, // 52: postroad.v1.Admin.Backup:input_type -> postroad.v1.BackupRequest
+	42, // 53: postroad.v1.Admin.GetStats:input_type -> postroad.v1.GetStatsRequest
+	3,  // 54: postroad.v1.Admin.ListTopics:output_type -> postroad.v1.ListTopicsResponse
+	1,  // 55: postroad.v1.Admin.GetTopic:output_type -> postroad.v1.Topic
+	6,  // 56: postroad.v1.Admin.DeleteTopic:output_type -> postroad.v1.DeleteTopicResponse
+	7,  // 57: postroad.v1.Admin.CreateSubscription:output_type -> postroad.v1.Subscription
+	7,  // 58: postroad.v1.Admin.UpdateSubscription:output_type -> postroad.v1.Subscription
+	12, // 59: postroad.v1.Admin.DeleteSubscription:output_type -> postroad.v1.DeleteSubscriptionResponse
+	7,  // 60: postroad.v1.Admin.GetSubscription:output_type -> postroad.v1.Subscription
+	15, // 61: postroad.v1.Admin.ListSubscriptions:output_type -> postroad.v1.ListSubscriptionsResponse
+	7,  // 62: postroad.v1.Admin.SeekSubscription:output_type -> postroad.v1.Subscription
+	19, // 63: postroad.v1.Admin.ListScheduled:output_type -> postroad.v1.ListScheduledResponse
+	17, // 64: postroad.v1.Admin.ChangeScheduled:output_type -> postroad.v1.ScheduledEvent
+	22, // 65: postroad.v1.Admin.Reschedule:output_type -> postroad.v1.RescheduleResponse
+	24, // 66: postroad.v1.Admin.CancelScheduled:output_type -> postroad.v1.CancelScheduledResponse
+	28, // 67: postroad.v1.Admin.ListDeadLetters:output_type -> postroad.v1.ListDeadLettersResponse
+	25, // 68: postroad.v1.Admin.EditDeadLetter:output_type -> postroad.v1.DeadLetter
+	31, // 69: postroad.v1.Admin.ResendDeadLetters:output_type -> postroad.v1.ResendDeadLettersResponse
+	33, // 70: postroad.v1.Admin.DropDeadLetters:output_type -> postroad.v1.DropDeadLettersResponse
+	51, // 71: postroad.v1.Admin.GetReceipt:output_type -> postroad.v1.Receipt
+	39, // 72: postroad.v1.Admin.AwaitReceipt:output_type -> postroad.v1.AwaitReceiptResponse
+	36, // 73: postroad.v1.Admin.ListConnections:output_type -> postroad.v1.ListConnectionsResponse
+	41, // 74: postroad.v1.Admin.Backup:output_type -> postroad.v1.BackupResponse
+	43, // 75: postroad.v1.Admin.GetStats:output_type -> postroad.v1.Stats
+	54, // [54:76] is the sub-list for method output_type
+	32, // [32:54] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_postroad_v1_admin_proto_init() }
@@ -2797,15 +3024,15 @@ func file_postroad_v1_admin_proto_init() {
 	file_postroad_v1_postroad_proto_init()
 	file_postroad_v1_admin_proto_msgTypes[30].OneofWrappers = []any{}
 	file_postroad_v1_admin_proto_msgTypes[32].OneofWrappers = []any{}
-	file_postroad_v1_admin_proto_msgTypes[34].OneofWrappers = []any{}
-	file_postroad_v1_admin_proto_msgTypes[35].OneofWrappers = []any{}
+	file_postroad_v1_admin_proto_msgTypes[37].OneofWrappers = []any{}
+	file_postroad_v1_admin_proto_msgTypes[38].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postroad_v1_admin_proto_rawDesc), len(file_postroad_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -41,6 +41,7 @@ const (
 	Admin_DropDeadLetters_FullMethodName    = "/postroad.v1.Admin/DropDeadLetters"
 	Admin_GetReceipt_FullMethodName         = "/postroad.v1.Admin/GetReceipt"
 	Admin_AwaitReceipt_FullMethodName       = "/postroad.v1.Admin/AwaitReceipt"
+	Admin_ListConnections_FullMethodName    = "/postroad.v1.Admin/ListConnections"
 	Admin_Backup_FullMethodName             = "/postroad.v1.Admin/Backup"
 	Admin_GetStats_FullMethodName           = "/postroad.v1.Admin/GetStats"
 )
@@ -82,6 +83,9 @@ type AdminClient interface {
 	// Answers when the receipt is settled, or at the timeout with what is known then; at once, with a
 	// receipt that names none, where no subscription covers the event.
 	AwaitReceipt(ctx context.Context, in *AwaitReceiptRequest, opts ...grpc.CallOption) (*AwaitReceiptResponse, error)
+	// Users' connections, by RSocket and by HTTP streams: of one user, or by user and page of all whose
+	// topic the caller may read.
+	ListConnections(ctx context.Context, in *ListConnectionsRequest, opts ...grpc.CallOption) (*ListConnectionsResponse, error)
 	// Writes a consistent copy of the store into a new directory on the server's machine.
 	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (*BackupResponse, error)
 	GetStats(ctx context.Context, in *GetStatsRequest, opts ...grpc.CallOption) (*Stats, error)
@@ -285,6 +289,16 @@ func (c *adminClient) AwaitReceipt(ctx context.Context, in *AwaitReceiptRequest,
 	return out, nil
 }
 
+func (c *adminClient) ListConnections(ctx context.Context, in *ListConnectionsRequest, opts ...grpc.CallOption) (*ListConnectionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListConnectionsResponse)
+	err := c.cc.Invoke(ctx, Admin_ListConnections_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminClient) Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (*BackupResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BackupResponse)
@@ -342,6 +356,9 @@ type AdminServer interface {
 	// Answers when the receipt is settled, or at the timeout with what is known then; at once, with a
 	// receipt that names none, where no subscription covers the event.
 	AwaitReceipt(context.Context, *AwaitReceiptRequest) (*AwaitReceiptResponse, error)
+	// Users' connections, by RSocket and by HTTP streams: of one user, or by user and page of all whose
+	// topic the caller may read.
+	ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error)
 	// Writes a consistent copy of the store into a new directory on the server's machine.
 	Backup(context.Context, *BackupRequest) (*BackupResponse, error)
 	GetStats(context.Context, *GetStatsRequest) (*Stats, error)
@@ -411,6 +428,9 @@ func (UnimplementedAdminServer) GetReceipt(context.Context, *GetReceiptRequest) 
 }
 func (UnimplementedAdminServer) AwaitReceipt(context.Context, *AwaitReceiptRequest) (*AwaitReceiptResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AwaitReceipt not implemented")
+}
+func (UnimplementedAdminServer) ListConnections(context.Context, *ListConnectionsRequest) (*ListConnectionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListConnections not implemented")
 }
 func (UnimplementedAdminServer) Backup(context.Context, *BackupRequest) (*BackupResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Backup not implemented")
@@ -781,6 +801,24 @@ func _Admin_AwaitReceipt_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_ListConnections_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListConnectionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).ListConnections(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_ListConnections_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).ListConnections(ctx, req.(*ListConnectionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Admin_Backup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(BackupRequest)
 	if err := dec(in); err != nil {
@@ -899,6 +937,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AwaitReceipt",
 			Handler:    _Admin_AwaitReceipt_Handler,
+		},
+		{
+			MethodName: "ListConnections",
+			Handler:    _Admin_ListConnections_Handler,
 		},
 		{
 			MethodName: "Backup",

@@ -406,6 +406,70 @@ func (ReceiptState) EnumDescriptor() ([]byte, []int) {
 	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{6}
 }
 
+type ConnectionState int32
+
+const (
+	ConnectionState_CONNECTION_STATE_UNSPECIFIED ConnectionState = 0
+	// Not sent yet.
+	ConnectionState_CONNECTION_STATE_PENDING ConnectionState = 1
+	// Sent; its client has said nothing.
+	ConnectionState_CONNECTION_STATE_DELIVERED ConnectionState = 2
+	ConnectionState_CONNECTION_STATE_ACKED     ConnectionState = 3
+	ConnectionState_CONNECTION_STATE_REPLIED   ConnectionState = 4
+	ConnectionState_CONNECTION_STATE_FAILED    ConnectionState = 5
+	// Left before it said anything.
+	ConnectionState_CONNECTION_STATE_GONE ConnectionState = 6
+)
+
+// Enum value maps for ConnectionState.
+var (
+	ConnectionState_name = map[int32]string{
+		0: "CONNECTION_STATE_UNSPECIFIED",
+		1: "CONNECTION_STATE_PENDING",
+		2: "CONNECTION_STATE_DELIVERED",
+		3: "CONNECTION_STATE_ACKED",
+		4: "CONNECTION_STATE_REPLIED",
+		5: "CONNECTION_STATE_FAILED",
+		6: "CONNECTION_STATE_GONE",
+	}
+	ConnectionState_value = map[string]int32{
+		"CONNECTION_STATE_UNSPECIFIED": 0,
+		"CONNECTION_STATE_PENDING":     1,
+		"CONNECTION_STATE_DELIVERED":   2,
+		"CONNECTION_STATE_ACKED":       3,
+		"CONNECTION_STATE_REPLIED":     4,
+		"CONNECTION_STATE_FAILED":      5,
+		"CONNECTION_STATE_GONE":        6,
+	}
+)
+
+func (x ConnectionState) Enum() *ConnectionState {
+	p := new(ConnectionState)
+	*p = x
+	return p
+}
+
+func (x ConnectionState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConnectionState) Descriptor() protoreflect.EnumDescriptor {
+	return file_postroad_v1_postroad_proto_enumTypes[7].Descriptor()
+}
+
+func (ConnectionState) Type() protoreflect.EnumType {
+	return &file_postroad_v1_postroad_proto_enumTypes[7]
+}
+
+func (x ConnectionState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConnectionState.Descriptor instead.
+func (ConnectionState) EnumDescriptor() ([]byte, []int) {
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{7}
+}
+
 // An event. Maps one to one onto CloudEvents 1.0: id, type, time, data (payload), datacontenttype
 // (content_type); source is the topic.
 type Event struct {
@@ -2360,7 +2424,9 @@ type Receipt struct {
 	// Of each subscription that covers the topic, by name.
 	Subscriptions []*SubscriptionReceipt `protobuf:"bytes,4,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	// At least one subscription, and all settled.
-	Settled       bool `protobuf:"varint,5,opt,name=settled,proto3" json:"settled,omitempty"`
+	Settled bool `protobuf:"varint,5,opt,name=settled,proto3" json:"settled,omitempty"`
+	// Of each connection of a user that reads the topic, or did something with the event.
+	Connections   []*ConnectionReceipt `protobuf:"bytes,6,rep,name=connections,proto3" json:"connections,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2430,6 +2496,100 @@ func (x *Receipt) GetSettled() bool {
 	return false
 }
 
+func (x *Receipt) GetConnections() []*ConnectionReceipt {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
+type ConnectionReceipt struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Connection string                 `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	User       string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	State      ConnectionState        `protobuf:"varint,3,opt,name=state,proto3,enum=postroad.v1.ConnectionState" json:"state,omitempty"`
+	// When its client said so.
+	At *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	// Why it failed.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What it answered.
+	Reply         []byte `protobuf:"bytes,6,opt,name=reply,proto3" json:"reply,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionReceipt) Reset() {
+	*x = ConnectionReceipt{}
+	mi := &file_postroad_v1_postroad_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionReceipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionReceipt) ProtoMessage() {}
+
+func (x *ConnectionReceipt) ProtoReflect() protoreflect.Message {
+	mi := &file_postroad_v1_postroad_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionReceipt.ProtoReflect.Descriptor instead.
+func (*ConnectionReceipt) Descriptor() ([]byte, []int) {
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ConnectionReceipt) GetConnection() string {
+	if x != nil {
+		return x.Connection
+	}
+	return ""
+}
+
+func (x *ConnectionReceipt) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ConnectionReceipt) GetState() ConnectionState {
+	if x != nil {
+		return x.State
+	}
+	return ConnectionState_CONNECTION_STATE_UNSPECIFIED
+}
+
+func (x *ConnectionReceipt) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ConnectionReceipt) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ConnectionReceipt) GetReply() []byte {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
 type SubscriptionReceipt struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Subscription string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
@@ -2447,7 +2607,7 @@ type SubscriptionReceipt struct {
 
 func (x *SubscriptionReceipt) Reset() {
 	*x = SubscriptionReceipt{}
-	mi := &file_postroad_v1_postroad_proto_msgTypes[25]
+	mi := &file_postroad_v1_postroad_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2459,7 +2619,7 @@ func (x *SubscriptionReceipt) String() string {
 func (*SubscriptionReceipt) ProtoMessage() {}
 
 func (x *SubscriptionReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_postroad_proto_msgTypes[25]
+	mi := &file_postroad_v1_postroad_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2472,7 +2632,7 @@ func (x *SubscriptionReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionReceipt.ProtoReflect.Descriptor instead.
 func (*SubscriptionReceipt) Descriptor() ([]byte, []int) {
-	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{25}
+	return file_postroad_v1_postroad_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SubscriptionReceipt) GetSubscription() string {
@@ -2527,7 +2687,7 @@ type SettleFailures_Failure struct {
 
 func (x *SettleFailures_Failure) Reset() {
 	*x = SettleFailures_Failure{}
-	mi := &file_postroad_v1_postroad_proto_msgTypes[29]
+	mi := &file_postroad_v1_postroad_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2539,7 +2699,7 @@ func (x *SettleFailures_Failure) String() string {
 func (*SettleFailures_Failure) ProtoMessage() {}
 
 func (x *SettleFailures_Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_postroad_v1_postroad_proto_msgTypes[29]
+	mi := &file_postroad_v1_postroad_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,13 +2901,23 @@ const file_postroad_v1_postroad_proto_rawDesc = "" +
 	"\x0eretry_schedule\x18\b \x03(\v2\x19.google.protobuf.DurationR\rretrySchedule\x12!\n" +
 	"\fmax_attempts\x18\t \x01(\rR\vmaxAttempts\x121\n" +
 	"\bordering\x18\n" +
-	" \x01(\x0e2\x15.postroad.v1.OrderingR\bordering\"\xb4\x01\n" +
+	" \x01(\x0e2\x15.postroad.v1.OrderingR\bordering\"\xf6\x01\n" +
 	"\aReceipt\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12F\n" +
 	"\rsubscriptions\x18\x04 \x03(\v2 .postroad.v1.SubscriptionReceiptR\rsubscriptions\x12\x18\n" +
-	"\asettled\x18\x05 \x01(\bR\asettled\"\xef\x01\n" +
+	"\asettled\x18\x05 \x01(\bR\asettled\x12@\n" +
+	"\vconnections\x18\x06 \x03(\v2\x1e.postroad.v1.ConnectionReceiptR\vconnections\"\xd5\x01\n" +
+	"\x11ConnectionReceipt\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\tR\n" +
+	"connection\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x122\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1c.postroad.v1.ConnectionStateR\x05state\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05reply\x18\x06 \x01(\fR\x05reply\"\xef\x01\n" +
 	"\x13SubscriptionReceipt\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12/\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x19.postroad.v1.ReceiptStateR\x05state\x12\x1a\n" +
@@ -2788,7 +2958,15 @@ const file_postroad_v1_postroad_proto_rawDesc = "" +
 	"\x16RECEIPT_STATE_RETRYING\x10\x03\x12\x17\n" +
 	"\x13RECEIPT_STATE_ACKED\x10\x04\x12\x16\n" +
 	"\x12RECEIPT_STATE_DEAD\x10\x05\x12\x1a\n" +
-	"\x16RECEIPT_STATE_FILTERED\x10\x062\x9d\x02\n" +
+	"\x16RECEIPT_STATE_FILTERED\x10\x06*\xe3\x01\n" +
+	"\x0fConnectionState\x12 \n" +
+	"\x1cCONNECTION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18CONNECTION_STATE_PENDING\x10\x01\x12\x1e\n" +
+	"\x1aCONNECTION_STATE_DELIVERED\x10\x02\x12\x1a\n" +
+	"\x16CONNECTION_STATE_ACKED\x10\x03\x12\x1c\n" +
+	"\x18CONNECTION_STATE_REPLIED\x10\x04\x12\x1b\n" +
+	"\x17CONNECTION_STATE_FAILED\x10\x05\x12\x19\n" +
+	"\x15CONNECTION_STATE_GONE\x10\x062\x9d\x02\n" +
 	"\bPostroad\x12;\n" +
 	"\x04Post\x12\x18.postroad.v1.PostRequest\x1a\x19.postroad.v1.PostResponse\x12E\n" +
 	"\n" +
@@ -2808,8 +2986,8 @@ func file_postroad_v1_postroad_proto_rawDescGZIP() []byte {
 	return file_postroad_v1_postroad_proto_rawDescData
 }
 
-var file_postroad_v1_postroad_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_postroad_v1_postroad_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_postroad_v1_postroad_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_postroad_v1_postroad_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_postroad_v1_postroad_proto_goTypes = []any{
 	(Durability)(0),                // 0: postroad.v1.Durability
 	(WaitFor)(0),                   // 1: postroad.v1.WaitFor
@@ -2818,103 +2996,108 @@ var file_postroad_v1_postroad_proto_goTypes = []any{
 	(StartPosition)(0),             // 4: postroad.v1.StartPosition
 	(Ordering)(0),                  // 5: postroad.v1.Ordering
 	(ReceiptState)(0),              // 6: postroad.v1.ReceiptState
-	(*Event)(nil),                  // 7: postroad.v1.Event
-	(*PostRequest)(nil),            // 8: postroad.v1.PostRequest
-	(*PostResult)(nil),             // 9: postroad.v1.PostResult
-	(*PostResponse)(nil),           // 10: postroad.v1.PostResponse
-	(*StatusDetail)(nil),           // 11: postroad.v1.StatusDetail
-	(*Filter)(nil),                 // 12: postroad.v1.Filter
-	(*ReadRequest)(nil),            // 13: postroad.v1.ReadRequest
-	(*EventBatch)(nil),             // 14: postroad.v1.EventBatch
-	(*Gap)(nil),                    // 15: postroad.v1.Gap
-	(*EpochChanged)(nil),           // 16: postroad.v1.EpochChanged
-	(*ReadResponse)(nil),           // 17: postroad.v1.ReadResponse
-	(*SubscribeRequest)(nil),       // 18: postroad.v1.SubscribeRequest
-	(*Join)(nil),                   // 19: postroad.v1.Join
-	(*Credit)(nil),                 // 20: postroad.v1.Credit
-	(*Settle)(nil),                 // 21: postroad.v1.Settle
-	(*Nack)(nil),                   // 22: postroad.v1.Nack
-	(*Extend)(nil),                 // 23: postroad.v1.Extend
-	(*Terminate)(nil),              // 24: postroad.v1.Terminate
-	(*Reply)(nil),                  // 25: postroad.v1.Reply
-	(*SubscribeResponse)(nil),      // 26: postroad.v1.SubscribeResponse
-	(*Joined)(nil),                 // 27: postroad.v1.Joined
-	(*DeliveryBatch)(nil),          // 28: postroad.v1.DeliveryBatch
-	(*SettleFailures)(nil),         // 29: postroad.v1.SettleFailures
-	(*SubscriptionSettings)(nil),   // 30: postroad.v1.SubscriptionSettings
-	(*Receipt)(nil),                // 31: postroad.v1.Receipt
-	(*SubscriptionReceipt)(nil),    // 32: postroad.v1.SubscriptionReceipt
-	nil,                            // 33: postroad.v1.Event.HeadersEntry
-	nil,                            // 34: postroad.v1.StatusDetail.MetadataEntry
-	nil,                            // 35: postroad.v1.Filter.HeadersEntry
-	(*SettleFailures_Failure)(nil), // 36: postroad.v1.SettleFailures.Failure
-	(*timestamppb.Timestamp)(nil),  // 37: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 38: google.protobuf.Duration
+	(ConnectionState)(0),           // 7: postroad.v1.ConnectionState
+	(*Event)(nil),                  // 8: postroad.v1.Event
+	(*PostRequest)(nil),            // 9: postroad.v1.PostRequest
+	(*PostResult)(nil),             // 10: postroad.v1.PostResult
+	(*PostResponse)(nil),           // 11: postroad.v1.PostResponse
+	(*StatusDetail)(nil),           // 12: postroad.v1.StatusDetail
+	(*Filter)(nil),                 // 13: postroad.v1.Filter
+	(*ReadRequest)(nil),            // 14: postroad.v1.ReadRequest
+	(*EventBatch)(nil),             // 15: postroad.v1.EventBatch
+	(*Gap)(nil),                    // 16: postroad.v1.Gap
+	(*EpochChanged)(nil),           // 17: postroad.v1.EpochChanged
+	(*ReadResponse)(nil),           // 18: postroad.v1.ReadResponse
+	(*SubscribeRequest)(nil),       // 19: postroad.v1.SubscribeRequest
+	(*Join)(nil),                   // 20: postroad.v1.Join
+	(*Credit)(nil),                 // 21: postroad.v1.Credit
+	(*Settle)(nil),                 // 22: postroad.v1.Settle
+	(*Nack)(nil),                   // 23: postroad.v1.Nack
+	(*Extend)(nil),                 // 24: postroad.v1.Extend
+	(*Terminate)(nil),              // 25: postroad.v1.Terminate
+	(*Reply)(nil),                  // 26: postroad.v1.Reply
+	(*SubscribeResponse)(nil),      // 27: postroad.v1.SubscribeResponse
+	(*Joined)(nil),                 // 28: postroad.v1.Joined
+	(*DeliveryBatch)(nil),          // 29: postroad.v1.DeliveryBatch
+	(*SettleFailures)(nil),         // 30: postroad.v1.SettleFailures
+	(*SubscriptionSettings)(nil),   // 31: postroad.v1.SubscriptionSettings
+	(*Receipt)(nil),                // 32: postroad.v1.Receipt
+	(*ConnectionReceipt)(nil),      // 33: postroad.v1.ConnectionReceipt
+	(*SubscriptionReceipt)(nil),    // 34: postroad.v1.SubscriptionReceipt
+	nil,                            // 35: postroad.v1.Event.HeadersEntry
+	nil,                            // 36: postroad.v1.StatusDetail.MetadataEntry
+	nil,                            // 37: postroad.v1.Filter.HeadersEntry
+	(*SettleFailures_Failure)(nil), // 38: postroad.v1.SettleFailures.Failure
+	(*timestamppb.Timestamp)(nil),  // 39: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 40: google.protobuf.Duration
 }
 var file_postroad_v1_postroad_proto_depIdxs = []int32{
-	33, // 0: postroad.v1.Event.headers:type_name -> postroad.v1.Event.HeadersEntry
-	37, // 1: postroad.v1.Event.time:type_name -> google.protobuf.Timestamp
-	37, // 2: postroad.v1.Event.deliver_at:type_name -> google.protobuf.Timestamp
-	7,  // 3: postroad.v1.PostRequest.events:type_name -> postroad.v1.Event
+	35, // 0: postroad.v1.Event.headers:type_name -> postroad.v1.Event.HeadersEntry
+	39, // 1: postroad.v1.Event.time:type_name -> google.protobuf.Timestamp
+	39, // 2: postroad.v1.Event.deliver_at:type_name -> google.protobuf.Timestamp
+	8,  // 3: postroad.v1.PostRequest.events:type_name -> postroad.v1.Event
 	1,  // 4: postroad.v1.PostRequest.wait_for:type_name -> postroad.v1.WaitFor
-	38, // 5: postroad.v1.PostRequest.wait_timeout:type_name -> google.protobuf.Duration
-	9,  // 6: postroad.v1.PostResponse.results:type_name -> postroad.v1.PostResult
+	40, // 5: postroad.v1.PostRequest.wait_timeout:type_name -> google.protobuf.Duration
+	10, // 6: postroad.v1.PostResponse.results:type_name -> postroad.v1.PostResult
 	0,  // 7: postroad.v1.PostResponse.durability:type_name -> postroad.v1.Durability
-	31, // 8: postroad.v1.PostResponse.receipts:type_name -> postroad.v1.Receipt
-	11, // 9: postroad.v1.PostResponse.error:type_name -> postroad.v1.StatusDetail
-	34, // 10: postroad.v1.StatusDetail.metadata:type_name -> postroad.v1.StatusDetail.MetadataEntry
-	35, // 11: postroad.v1.Filter.headers:type_name -> postroad.v1.Filter.HeadersEntry
-	37, // 12: postroad.v1.ReadRequest.time:type_name -> google.protobuf.Timestamp
-	12, // 13: postroad.v1.ReadRequest.filter:type_name -> postroad.v1.Filter
-	38, // 14: postroad.v1.ReadRequest.heartbeat:type_name -> google.protobuf.Duration
-	7,  // 15: postroad.v1.EventBatch.events:type_name -> postroad.v1.Event
-	37, // 16: postroad.v1.EventBatch.stored_at:type_name -> google.protobuf.Timestamp
+	32, // 8: postroad.v1.PostResponse.receipts:type_name -> postroad.v1.Receipt
+	12, // 9: postroad.v1.PostResponse.error:type_name -> postroad.v1.StatusDetail
+	36, // 10: postroad.v1.StatusDetail.metadata:type_name -> postroad.v1.StatusDetail.MetadataEntry
+	37, // 11: postroad.v1.Filter.headers:type_name -> postroad.v1.Filter.HeadersEntry
+	39, // 12: postroad.v1.ReadRequest.time:type_name -> google.protobuf.Timestamp
+	13, // 13: postroad.v1.ReadRequest.filter:type_name -> postroad.v1.Filter
+	40, // 14: postroad.v1.ReadRequest.heartbeat:type_name -> google.protobuf.Duration
+	8,  // 15: postroad.v1.EventBatch.events:type_name -> postroad.v1.Event
+	39, // 16: postroad.v1.EventBatch.stored_at:type_name -> google.protobuf.Timestamp
 	2,  // 17: postroad.v1.Gap.reason:type_name -> postroad.v1.GapReason
-	16, // 18: postroad.v1.ReadResponse.epoch_changed:type_name -> postroad.v1.EpochChanged
-	15, // 19: postroad.v1.ReadResponse.gaps:type_name -> postroad.v1.Gap
-	14, // 20: postroad.v1.ReadResponse.batches:type_name -> postroad.v1.EventBatch
-	19, // 21: postroad.v1.SubscribeRequest.join:type_name -> postroad.v1.Join
-	20, // 22: postroad.v1.SubscribeRequest.credit:type_name -> postroad.v1.Credit
-	21, // 23: postroad.v1.SubscribeRequest.settle:type_name -> postroad.v1.Settle
-	30, // 24: postroad.v1.Join.create:type_name -> postroad.v1.SubscriptionSettings
+	17, // 18: postroad.v1.ReadResponse.epoch_changed:type_name -> postroad.v1.EpochChanged
+	16, // 19: postroad.v1.ReadResponse.gaps:type_name -> postroad.v1.Gap
+	15, // 20: postroad.v1.ReadResponse.batches:type_name -> postroad.v1.EventBatch
+	20, // 21: postroad.v1.SubscribeRequest.join:type_name -> postroad.v1.Join
+	21, // 22: postroad.v1.SubscribeRequest.credit:type_name -> postroad.v1.Credit
+	22, // 23: postroad.v1.SubscribeRequest.settle:type_name -> postroad.v1.Settle
+	31, // 24: postroad.v1.Join.create:type_name -> postroad.v1.SubscriptionSettings
 	3,  // 25: postroad.v1.Join.commit_mode:type_name -> postroad.v1.CommitMode
-	38, // 26: postroad.v1.Join.auto_interval:type_name -> google.protobuf.Duration
-	22, // 27: postroad.v1.Settle.nacks:type_name -> postroad.v1.Nack
-	23, // 28: postroad.v1.Settle.extends:type_name -> postroad.v1.Extend
-	24, // 29: postroad.v1.Settle.terminates:type_name -> postroad.v1.Terminate
-	25, // 30: postroad.v1.Settle.replies:type_name -> postroad.v1.Reply
-	38, // 31: postroad.v1.Nack.delay:type_name -> google.protobuf.Duration
-	38, // 32: postroad.v1.Extend.by:type_name -> google.protobuf.Duration
-	27, // 33: postroad.v1.SubscribeResponse.joined:type_name -> postroad.v1.Joined
-	28, // 34: postroad.v1.SubscribeResponse.deliveries:type_name -> postroad.v1.DeliveryBatch
-	29, // 35: postroad.v1.SubscribeResponse.settle_failures:type_name -> postroad.v1.SettleFailures
-	30, // 36: postroad.v1.Joined.settings:type_name -> postroad.v1.SubscriptionSettings
-	7,  // 37: postroad.v1.DeliveryBatch.events:type_name -> postroad.v1.Event
-	37, // 38: postroad.v1.DeliveryBatch.stored_at:type_name -> google.protobuf.Timestamp
-	36, // 39: postroad.v1.SettleFailures.failures:type_name -> postroad.v1.SettleFailures.Failure
-	12, // 40: postroad.v1.SubscriptionSettings.filter:type_name -> postroad.v1.Filter
+	40, // 26: postroad.v1.Join.auto_interval:type_name -> google.protobuf.Duration
+	23, // 27: postroad.v1.Settle.nacks:type_name -> postroad.v1.Nack
+	24, // 28: postroad.v1.Settle.extends:type_name -> postroad.v1.Extend
+	25, // 29: postroad.v1.Settle.terminates:type_name -> postroad.v1.Terminate
+	26, // 30: postroad.v1.Settle.replies:type_name -> postroad.v1.Reply
+	40, // 31: postroad.v1.Nack.delay:type_name -> google.protobuf.Duration
+	40, // 32: postroad.v1.Extend.by:type_name -> google.protobuf.Duration
+	28, // 33: postroad.v1.SubscribeResponse.joined:type_name -> postroad.v1.Joined
+	29, // 34: postroad.v1.SubscribeResponse.deliveries:type_name -> postroad.v1.DeliveryBatch
+	30, // 35: postroad.v1.SubscribeResponse.settle_failures:type_name -> postroad.v1.SettleFailures
+	31, // 36: postroad.v1.Joined.settings:type_name -> postroad.v1.SubscriptionSettings
+	8,  // 37: postroad.v1.DeliveryBatch.events:type_name -> postroad.v1.Event
+	39, // 38: postroad.v1.DeliveryBatch.stored_at:type_name -> google.protobuf.Timestamp
+	38, // 39: postroad.v1.SettleFailures.failures:type_name -> postroad.v1.SettleFailures.Failure
+	13, // 40: postroad.v1.SubscriptionSettings.filter:type_name -> postroad.v1.Filter
 	4,  // 41: postroad.v1.SubscriptionSettings.start:type_name -> postroad.v1.StartPosition
-	37, // 42: postroad.v1.SubscriptionSettings.start_time:type_name -> google.protobuf.Timestamp
-	38, // 43: postroad.v1.SubscriptionSettings.ack_deadline:type_name -> google.protobuf.Duration
-	38, // 44: postroad.v1.SubscriptionSettings.retry_schedule:type_name -> google.protobuf.Duration
+	39, // 42: postroad.v1.SubscriptionSettings.start_time:type_name -> google.protobuf.Timestamp
+	40, // 43: postroad.v1.SubscriptionSettings.ack_deadline:type_name -> google.protobuf.Duration
+	40, // 44: postroad.v1.SubscriptionSettings.retry_schedule:type_name -> google.protobuf.Duration
 	5,  // 45: postroad.v1.SubscriptionSettings.ordering:type_name -> postroad.v1.Ordering
-	32, // 46: postroad.v1.Receipt.subscriptions:type_name -> postroad.v1.SubscriptionReceipt
-	6,  // 47: postroad.v1.SubscriptionReceipt.state:type_name -> postroad.v1.ReceiptState
-	37, // 48: postroad.v1.SubscriptionReceipt.settled_at:type_name -> google.protobuf.Timestamp
-	11, // 49: postroad.v1.SettleFailures.Failure.error:type_name -> postroad.v1.StatusDetail
-	8,  // 50: postroad.v1.Postroad.Post:input_type -> postroad.v1.PostRequest
-	8,  // 51: postroad.v1.Postroad.PostStream:input_type -> postroad.v1.PostRequest
-	13, // 52: postroad.v1.Postroad.Read:input_type -> postroad.v1.ReadRequest
-	18, // 53: postroad.v1.Postroad.Subscribe:input_type -> postroad.v1.SubscribeRequest
-	10, // 54: postroad.v1.Postroad.Post:output_type -> postroad.v1.PostResponse
-	10, // 55: postroad.v1.Postroad.PostStream:output_type -> postroad.v1.PostResponse
-	17, // 56: postroad.v1.Postroad.Read:output_type -> postroad.v1.ReadResponse
-	26, // 57: postroad.v1.Postroad.Subscribe:output_type -> postroad.v1.SubscribeResponse
-	54, // [54:58] is the sub-list for method output_type
-	50, // [50:54] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	34, // 46: postroad.v1.Receipt.subscriptions:type_name -> postroad.v1.SubscriptionReceipt
+	33, // 47: postroad.v1.Receipt.connections:type_name -> postroad.v1.ConnectionReceipt
+	7,  // 48: postroad.v1.ConnectionReceipt.state:type_name -> postroad.v1.ConnectionState
+	39, // 49: postroad.v1.ConnectionReceipt.at:type_name -> google.protobuf.Timestamp
+	6,  // 50: postroad.v1.SubscriptionReceipt.state:type_name -> postroad.v1.ReceiptState
+	39, // 51: postroad.v1.SubscriptionReceipt.settled_at:type_name -> google.protobuf.Timestamp
+	12, // 52: postroad.v1.SettleFailures.Failure.error:type_name -> postroad.v1.StatusDetail
+	9,  // 53: postroad.v1.Postroad.Post:input_type -> postroad.v1.PostRequest
+	9,  // 54: postroad.v1.Postroad.PostStream:input_type -> postroad.v1.PostRequest
+	14, // 55: postroad.v1.Postroad.Read:input_type -> postroad.v1.ReadRequest
+	19, // 56: postroad.v1.Postroad.Subscribe:input_type -> postroad.v1.SubscribeRequest
+	11, // 57: postroad.v1.Postroad.Post:output_type -> postroad.v1.PostResponse
+	11, // 58: postroad.v1.Postroad.PostStream:output_type -> postroad.v1.PostResponse
+	18, // 59: postroad.v1.Postroad.Read:output_type -> postroad.v1.ReadResponse
+	27, // 60: postroad.v1.Postroad.Subscribe:output_type -> postroad.v1.SubscribeResponse
+	57, // [57:61] is the sub-list for method output_type
+	53, // [53:57] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_postroad_v1_postroad_proto_init() }
@@ -2946,8 +3129,8 @@ func file_postroad_v1_postroad_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postroad_v1_postroad_proto_rawDesc), len(file_postroad_v1_postroad_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   30,
+			NumEnums:      8,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,15 +52,16 @@ Status AwaitReceiptCall::Await() {
   POSTROAD_ASSIGN(const Duration timeout, FromProto(request.timeout(), "timeout"));
   std::optional<Offset> offset;
   if (request.has_offset()) offset = Offset(request.offset());
-  POSTROAD_ASSIGN(wait_, gateway_.broker.AwaitReceipt(
-                             *principal_, request.topic(), request.event_id(), offset, timeout,
-                             executor_, [weak = Weak(this)](delivery::Receipt receipt, bool late) {
-                               if (auto self = weak.lock()) self->Settled(receipt, late);
-                             }));
+  POSTROAD_ASSIGN(wait_,
+                  gateway_.broker.AwaitReceipt(
+                      *principal_, request.topic(), request.event_id(), offset, timeout, executor_,
+                      [weak = Weak(this)](const broker::EventReceipt& receipt, bool late) {
+                        if (auto self = weak.lock()) self->Settled(receipt, late);
+                      }));
   return {};
 }
 
-void AwaitReceiptCall::Settled(const delivery::Receipt& receipt, bool timed_out) {
+void AwaitReceiptCall::Settled(const broker::EventReceipt& receipt, bool timed_out) {
   if (finished()) return;
   v1::AwaitReceiptResponse response;
   *response.mutable_receipt() = ToProto(receipt);

@@ -45,7 +45,7 @@ class AwaitReceiptCall final : public Call<grpc::ServerUnaryReactor> {
   void Finishing() override { wait_.reset(); }
   void Gone() override {}
   Status Await();
-  void Settled(const delivery::Receipt& receipt, bool timed_out);
+  void Settled(const broker::EventReceipt& receipt, bool timed_out);
 
   const grpc::ByteBuffer& request_;
   grpc::ByteBuffer& response_;

@@ -196,6 +196,23 @@ Result<v1::DropDeadLettersResponse> DropDeadLetters(Gateway& gateway, const Prin
   return response;
 }
 
+// --- Users' connections ---
+
+Result<v1::ListConnectionsResponse> ListConnections(Gateway& gateway, const Principal& caller,
+                                                    const v1::ListConnectionsRequest& request) {
+  broker::Page<broker::ConnectionInfo> page;
+  if (request.user().empty()) {
+    POSTROAD_ASSIGN(
+        page, gateway.broker.ListAllConnections(caller, request.page_token(), request.page_size()));
+  } else {
+    POSTROAD_ASSIGN(page.items, gateway.broker.ListConnections(caller, request.user()));
+  }
+  v1::ListConnectionsResponse response;
+  for (const auto& connection : page.items) *response.add_connections() = ToProto(connection);
+  response.set_next_page_token(page.next);
+  return response;
+}
+
 // --- Receipts and the server ---
 
 Result<v1::Receipt> GetReceipt(Gateway& gateway, const Principal& caller,
@@ -258,6 +275,7 @@ AdminService::AdminService(Gateway& gateway) : RawService(gateway, "postroad.v1.
   Add("EditDeadLetter", EditDeadLetter);
   Add("ResendDeadLetters", ResendDeadLetters);
   Add("DropDeadLetters", DropDeadLetters);
+  Add("ListConnections", ListConnections);
   Add("GetReceipt", GetReceipt);
   Add("Backup", Backup);
   Add("GetStats", GetStats);

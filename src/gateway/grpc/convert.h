@@ -39,7 +39,8 @@ Result<delivery::Start> FromProto(v1::StartPosition start, std::string_view fiel
 
 Result<broker::StreamSpec> FromProto(const v1::ReadRequest& request);
 
-v1::Receipt ToProto(const delivery::Receipt& receipt);
+v1::Receipt ToProto(const broker::EventReceipt& receipt);
+v1::Connection ToProto(const broker::ConnectionInfo& connection);
 v1::Durability ToProto(journal::Durability durability);
 v1::Topic ToProto(const broker::TopicView& topic);
 Result<v1::ScheduledEvent> ToProto(const journal::Scheduled& scheduled);

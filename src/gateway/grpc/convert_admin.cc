@@ -144,7 +144,25 @@ v1::Subscription ToProto(const delivery::SubscriptionInfo& info) {
   return proto;
 }
 
-v1::Receipt ToProto(const delivery::Receipt& receipt) {
+v1::ConnectionState ToProto(broker::ConnectionState state) {
+  switch (state) {
+    case broker::ConnectionState::kPending:
+      return v1::CONNECTION_STATE_PENDING;
+    case broker::ConnectionState::kDelivered:
+      return v1::CONNECTION_STATE_DELIVERED;
+    case broker::ConnectionState::kAcked:
+      return v1::CONNECTION_STATE_ACKED;
+    case broker::ConnectionState::kReplied:
+      return v1::CONNECTION_STATE_REPLIED;
+    case broker::ConnectionState::kFailed:
+      return v1::CONNECTION_STATE_FAILED;
+    case broker::ConnectionState::kGone:
+      return v1::CONNECTION_STATE_GONE;
+  }
+  return v1::CONNECTION_STATE_UNSPECIFIED;
+}
+
+v1::Receipt ToProto(const broker::EventReceipt& receipt) {
   v1::Receipt proto;
   proto.set_topic(receipt.topic);
   proto.set_event_id(receipt.event_id);
@@ -159,6 +177,26 @@ v1::Receipt ToProto(const delivery::Receipt& receipt) {
     out.set_reply(subscription.reply);
   }
   proto.set_settled(receipt.Settled());
+  for (const auto& connection : receipt.connections) {
+    v1::ConnectionReceipt& out = *proto.add_connections();
+    out.set_connection(broker::IdText(connection.connection.value()));
+    out.set_user(connection.user);
+    out.set_state(ToProto(connection.state));
+    if (connection.at) *out.mutable_at() = ToProto(*connection.at);
+    out.set_reason(connection.reason);
+    out.set_reply(connection.reply);
+  }
+  return proto;
+}
+
+v1::Connection ToProto(const broker::ConnectionInfo& connection) {
+  v1::Connection proto;
+  proto.set_connection(broker::IdText(connection.id.value()));
+  proto.set_user(connection.user);
+  proto.set_transport(connection.transport);
+  proto.set_peer(connection.peer);
+  *proto.mutable_since() = ToProto(connection.since);
+  proto.set_suspended(connection.suspended);
   return proto;
 }
 

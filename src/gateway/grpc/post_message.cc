@@ -114,7 +114,7 @@ grpc::ByteBuffer PostResponse(const broker::PostOutcome& outcome) {
     put::Number(out, 4, result.scheduled ? 1 : 0);
   }
   put::Number(out, 2, ToProto(outcome.durability));
-  for (const delivery::Receipt& receipt : outcome.receipts) {
+  for (const broker::EventReceipt& receipt : outcome.receipts) {
     const std::string bytes = ToProto(receipt).SerializeAsString();
     put::Length(out, 3, bytes.size());
     out.append(bytes);

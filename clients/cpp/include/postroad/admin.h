@@ -67,6 +67,10 @@ class Admin {
                                      std::optional<uint64_t> id = {});
   Result<uint64_t> DropDeadLetters(std::string_view subscription, std::optional<uint64_t> id = {});
 
+  // Who is connected: one user's connections, in one page, or all that the caller may see.
+  Result<Page<ConnectionInfo>> ListConnections(std::string_view user = {},
+                                               std::string_view page = {}, uint32_t page_size = 0);
+
   // By id, or by offset if that is given.
   Result<Receipt> GetReceipt(std::string_view topic, std::string_view event_id,
                              std::optional<Offset> offset = {});

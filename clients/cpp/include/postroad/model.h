@@ -100,6 +100,19 @@ struct SubscriptionReceipt {
   std::string reply;   // what the acker answered
 };
 
+// What a connection of a user did with an event.
+enum class ConnectionState { kUnknown, kPending, kDelivered, kAcked, kReplied, kFailed, kGone };
+std::string_view ConnectionStateName(ConnectionState state);
+
+struct ConnectionReceipt {
+  std::string connection;
+  std::string user;
+  ConnectionState state = ConnectionState::kUnknown;
+  std::optional<Timestamp> at;  // when its client said so
+  std::string reason;           // why it failed
+  std::string reply;            // what it answered
+};
+
 // What became of an event.
 struct Receipt {
   std::string topic;
@@ -107,6 +120,17 @@ struct Receipt {
   Offset offset;
   std::vector<SubscriptionReceipt> subscriptions;  // those that cover the topic, by name
   bool settled = false;                            // at least one subscription, and all settled
+  std::vector<ConnectionReceipt> connections;      // of users, that read the topic
+};
+
+// A user's connection, as it is there now.
+struct ConnectionInfo {
+  std::string connection;
+  std::string user;
+  std::string transport;  // "websocket", "tcp", "sse", "ndjson"
+  std::string peer;
+  Timestamp since{};
+  bool suspended = false;  // its network connection is lost, and may be resumed
 };
 
 // A page of a listing. Pass `next` to get the page after it; empty at the end.

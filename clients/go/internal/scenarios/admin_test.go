@@ -1,8 +1,11 @@
 package scenarios
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +101,55 @@ func TestA4StatsNameTheVersion(t *testing.T) {
 	if stats.Version == "" {
 		t.Error("there is no version")
 	}
+}
+
+// lineWith reads up to a line that has all parts.
+func (w *world) lineWith(lines *bufio.Scanner, parts ...string) {
+	w.Helper()
+	for lines.Scan() {
+		missing := false
+		for _, part := range parts {
+			missing = missing || !strings.Contains(lines.Text(), part)
+		}
+		if !missing {
+			return
+		}
+	}
+	w.Fatalf("no line with %q came: %v", parts, lines.Err())
+}
+
+func TestA5ConnectionsOfUsersAreListedAndInReceipts(t *testing.T) {
+	w := newWorld(t)
+	c := w.client()
+	is(w, "before", len(collect(w, c.Admin().Connections(w.within(), "u"))), 0)
+	request, err := http.NewRequestWithContext(w.within(), http.MethodGet, "http://"+w.server.HTTP()+"/v1/events?topic=user/u&format=ndjson", nil)
+	w.must(err)
+	stream, err := http.DefaultClient.Do(request)
+	w.must(err)
+	defer func() { _ = stream.Body.Close() }()
+	lines := bufio.NewScanner(stream.Body)
+	w.lineWith(lines, `"opened"`)
+	listed := collect(w, c.Admin().Connections(w.within(), "u"))
+	is(w, "listed", len(listed), 1)
+	is(w, "user and transport", listed[0].User+" "+listed[0].Transport, "u ndjson")
+	is(w, "suspended", listed[0].Suspended, false)
+	is(w, "of all", collect(w, c.Admin().Connections(w.within(), ""))[0], listed[0])
+
+	_, err = w.publisher(c).Post(w.within(), postroad.Event{ID: "e", Topic: "user/u", Payload: []byte("?")})
+	w.must(err)
+	w.lineWith(lines, `"id":"e"`)
+	acks := fmt.Sprintf(`{"connection":%q,"acks":[{"topic":"user/u","offset":0,"reply":"yes"}]}`, listed[0].Connection)
+	acked, err := http.Post("http://"+w.server.HTTP()+"/v1/acks", "application/json", strings.NewReader(acks))
+	w.must(err)
+	w.must(acked.Body.Close())
+	is(w, "acked", acked.StatusCode, http.StatusOK)
+	receipt, err := c.Admin().Receipt(w.within(), postroad.EventRef{Topic: "user/u", ID: "e"})
+	w.must(err)
+	if len(receipt.Connections) != 1 {
+		w.Fatalf("the receipt has %v", receipt.Connections)
+	}
+	is(w, "connection", receipt.Connections[0].Connection, listed[0].Connection)
+	is(w, "state", receipt.Connections[0].State, postroad.ConnectionReplied)
+	is(w, "state by name", receipt.Connections[0].State.String(), "replied")
+	is(w, "reply", string(receipt.Connections[0].Reply), `"yes"`)
 }

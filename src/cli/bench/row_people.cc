@@ -55,6 +55,7 @@ class Audience {
       POSTROAD_TRY(crowd_->WaitFor(sent += count_));
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    POSTROAD_TRY(CountedRight(sent));
     return static_cast<double>(sent) / took.count();
   }
   // So many events at once.
@@ -66,10 +67,17 @@ class Audience {
     POSTROAD_TRY(publisher->Flush());
     POSTROAD_TRY(crowd_->WaitFor(before + events * count_));
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    POSTROAD_TRY(CountedRight(before + events * count_));
     return static_cast<double>(events * count_) / took.count();
   }
 
  private:
+  // More marks than deliveries would make all of them worth less.
+  Status CountedRight(uint64_t deliveries) const {
+    if (crowd_->seen() == deliveries) return {};
+    return Fail(ErrorCode::kInternal, std::to_string(crowd_->seen()) + " marks came with " +
+                                          std::to_string(deliveries) + " deliveries");
+  }
   static constexpr const char* kStreams = "postroad_streams_open";
   Status WaitForStreams(const std::function<bool(double)>& enough) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);

@@ -86,6 +86,20 @@ TEST_F(BoundsTest, AReaderThatLeavesGivesItsPlaceBackAtOnce) {
   }
 }
 
+// Also behind more further requests than are read ahead.
+TEST_F(BoundsTest, AReaderThatSendsOnAndLeavesIsMissed) {
+  options.idle_timeout = std::chrono::hours(1);
+  Start();
+  Gauge& open = metrics.GetGauge("postroad_http_connections_open", "");
+  HttpClient client(port());
+  std::string requests = "GET /v1/events?topic=t&wait=5m HTTP/1.1\r\nHost: x\r\n\r\n";
+  while (requests.size() < 10'000) requests += "GET /page HTTP/1.1\r\nHost: x\r\n\r\n";
+  client.Send(requests);
+  ASSERT_TRUE(Eventually([&] { return broker->Stats(auth::Principal::Anyone())->streams == 1; }));
+  client.FinishSending();
+  EXPECT_TRUE(Eventually([&] { return open.Value() == 0; }));
+}
+
 // Questions that nobody reads are not kept without end: further ones fail at once.
 TEST_F(BoundsTest, QuestionsToWhoDoesNotReadAreBounded) {
   Start();

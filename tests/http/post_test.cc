@@ -106,6 +106,12 @@ TEST_F(PostTest, PackedBodiesAreUnpacked) {
   EXPECT_EQ(Ask("POST", "/v1/events?topic=t", whole.substr(0, whole.size() - 4), coding).status,
             400);
   EXPECT_EQ(Ask("POST", "/v1/events?topic=t", whole + "x", coding).status, 400);
+  EXPECT_EQ(Ask("POST", "/v1/events?topic=t", whole + "what follows is no gzip", coding).status,
+            400);
+  // One behind another, as `cat a.gz b.gz` makes them.
+  const std::string two = gateway::Gzip(R"({"payload":)") + gateway::Gzip(R"("3"})");
+  EXPECT_EQ(Ask("POST", "/v1/events?topic=t", two, coding).status, 200);
+  EXPECT_EQ(Payloads("t"), R"("1" "3")");
 }
 
 TEST_F(PostTest, LinesAreStoredAsTheyCome) {

@@ -1,4 +1,5 @@
 // Server-sent events: resuming, notices, heartbeats, ends, and peers that never read.
+#include "core/event.h"
 #include "tests/http/http_house.h"
 
 namespace postroad::testing {
@@ -142,6 +143,30 @@ TEST_F(StreamTest, EndsAfterAsMuchAsIsAskedFor) {
   Open(quiet, "topic=t&wait=10ms");
   EXPECT_THAT(quiet.ReadEvent(), HasSubstr("caught_up"));
   EXPECT_EQ(quiet.ReadEvent(), "");
+}
+
+// So that a reader that goes on from where it stopped misses nothing that may be mended.
+TEST_F(StreamTest, AMalformedEventEndsTheStreamBeforeIt) {
+  Start();
+  Post("t", R"({"payload":1})");
+  HttpClient client(port());
+  Open(client, "topic=t&from=beginning");
+  const std::string first = client.ReadEvent();
+  EXPECT_THAT(client.ReadEvent(), HasSubstr("event: caught_up"));
+  journal::Chunk chunk{.topic = "t", .count = 1, .fingerprints = {0}};
+  EventView event;
+  event.payload = "payload";
+  AppendToBody(event, chunk.body);
+  chunk.body[2] = '\xff';  // the record's first byte
+  journal::Batch batch;
+  batch.chunks.push_back(std::move(chunk));
+  stack->journal().Post(std::move(batch), [](const auto& stored) { EXPECT_TRUE(stored); });
+  const std::string end = client.ReadEvent();
+  EXPECT_THAT(end, HasSubstr("event: end\n"));
+  EXPECT_THAT(end, HasSubstr("DATA_LOSS"));
+  EXPECT_EQ(IdOf(end), IdOf(first));
+  EXPECT_EQ(client.ReadEvent(), "");
+  EXPECT_FALSE(client.cut_off());
 }
 
 TEST_F(StreamTest, ANewerReaderOfTheSameClientEndsTheOlder) {

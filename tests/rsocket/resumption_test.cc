@@ -109,6 +109,27 @@ TEST_F(ResumptionTest, WhereThereAreKeysShortTokensAreRefused) {
   EXPECT_THAT(alice.Next(), HasSubstr("needs 16 to 256 bytes that nobody can guess"));
 }
 
+TEST_F(ResumptionTest, OnlySoManySessionsWait) {
+  rsocket_options.max_suspended = 2;  // one a core
+  Start();
+  constexpr int kSessions = 6;
+  const auto token = [](int i) { return std::string(kToken) + std::to_string(i); };
+  for (int i = 0; i < kSessions; ++i) {
+    RSocketPeer peer(rsocket_port());
+    const std::string mine = token(i);
+    peer.Send(Setup(mine));
+    EXPECT_THAT(peer.RequestResponse("postroad.presence", "").data(), HasSubstr("\"u\""));
+    peer.Close();
+    ASSERT_TRUE(Suspended(std::min(i + 1, 2))) << i;
+  }
+  for (int i = kSessions; i-- > 0;) {
+    RSocketPeer peer(rsocket_port());
+    const std::string mine = token(i);
+    peer.Send(Resume(mine));
+    EXPECT_EQ(peer.Must().As<rsocket::ResumeOkFrame>() != nullptr, i >= kSessions - 2) << i;
+  }
+}
+
 // Sessions that wait have their places among a user's connections, or all could come back.
 TEST_F(ResumptionTest, SuspendedSessionsDoNotGoAroundAUsersLimit) {
   users = {.max_connections = 2, .when_full = broker::WhenFull::kReject};

@@ -1,12 +1,16 @@
 // See exchange.h.
 #include "gateway/http/exchange.h"
 
+#include <poll.h>
+
+#include <array>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <charconv>
 
 #include "gateway/http/asio_error.h"
 #include "gateway/http/origin.h"
@@ -24,8 +28,18 @@ namespace {
 constexpr size_t kPieceBytes = 16 << 10;
 // What is kept of requests sent while another is answered.
 constexpr size_t kMaxAheadBytes = 4 << 10;
+// What WriteNow copies, and so may keep, is short.
+constexpr size_t kMostAtOnce = 16 << 10;
+// With that much, how often it is looked whether the peer is still there.
+constexpr Duration kLookEvery = std::chrono::seconds(1);
 // Shorter answers are sent as they are.
 constexpr size_t kLeastGzip = 1 << 10;
+
+// Whether the peer has closed its side, also behind bytes that are not read yet.
+bool HungUp(int fd) {
+  pollfd look{.fd = fd, .events = POLLRDHUP, .revents = 0};
+  return poll(&look, 1, 0) > 0;
+}
 
 // Whether "gzip" is in the list and not ruled out ("gzip;q=0").
 bool AcceptsGzip(const HttpRequest& request) {
@@ -265,6 +279,44 @@ asio::awaitable<bool> Exchange::Write(const Buffers& buffers) {
   co_return Wrote(error);
 }
 
+// The plain socket is asked at once: that is most of what a stream does, and an operation costs as
+// much again.
+bool Exchange::CanWriteNow(size_t bytes) const {
+  return bytes <= kMostAtOnce && wire_.socket.tls() == nullptr && unwritten_.empty();
+}
+
+bool Exchange::WriteNow(const Buffers& buffers) {
+  thread_local std::string piece;
+  const size_t size = asio::buffer_size(buffers);
+  std::array<char, 20> head{};
+  piece.clear();
+  if (chunked_) {
+    const auto end = std::to_chars(head.begin(), head.end(), size, 16).ptr;
+    piece.append(head.begin(), end).append("\r\n");
+  }
+  for (const auto& buffer : buffers) {
+    piece.append(static_cast<const char*>(buffer.data()), buffer.size());
+  }
+  if (chunked_) piece.append("\r\n");
+  TcpSocket& socket = wire_.socket.tcp();
+  error_code error;
+  if (!socket.non_blocking()) socket.non_blocking(true, error);
+  const size_t written = error ? 0 : socket.write_some(asio::buffer(piece), error);
+  unwritten_.assign(piece, error ? 0 : written);  // Flush meets the error too
+  return unwritten_.empty();
+}
+
+asio::awaitable<bool> Exchange::Flush() {
+  if (unwritten_.empty()) co_return !peer_gone_;
+  error_code error;
+  writing_ = true;
+  wire_.deadline.Set(gateway_.options.write_timeout);
+  co_await asio::async_write(wire_.socket, asio::buffer(unwritten_), Into(error));
+  writing_ = false;
+  unwritten_ = {};
+  co_return Wrote(error);
+}
+
 asio::awaitable<bool> Exchange::EndStream() {
   if (peer_gone_ || !chunked_) co_return !peer_gone_;
   error_code error;
@@ -280,7 +332,8 @@ void Exchange::Hurry(Duration limit) {
 // --- The peer ---
 
 void Exchange::WatchPeer() {
-  if (watching_ || peer_gone_ || wire_.buffer.size() >= kMaxAheadBytes) return;
+  if (watching_ || peer_gone_) return;
+  if (wire_.buffer.size() >= kMaxAheadBytes) return LookForPeer();
   watching_ = true;
   wire_.socket.async_read_some(wire_.buffer.prepare(kMaxAheadBytes - wire_.buffer.size()),
                                [this](const error_code& error, size_t got) {
@@ -295,6 +348,14 @@ void Exchange::WatchPeer() {
                                });
 }
 
+void Exchange::LookForPeer() {
+  look_ = wire_.executor.PostAfter(kLookEvery, [this] {
+    peer_gone_ = HungUp(wire_.socket.tcp().native_handle());
+    if (peer_gone_) return signal_->Set();
+    LookForPeer();
+  });
+}
+
 asio::awaitable<void> Exchange::UnwatchPeer() {
   error_code ignored;
   while (watching_) {
@@ -302,6 +363,7 @@ asio::awaitable<void> Exchange::UnwatchPeer() {
     wire_.socket.tcp().cancel(ignored);
     co_await signal_->Wait();
   }
+  look_.Cancel();  // what came before the cancel may have begun it
 }
 
 }  // namespace postroad::gateway

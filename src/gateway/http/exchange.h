@@ -71,12 +71,18 @@ class Exchange {
   Awaitable<bool> BeginStream(std::string_view content_type);
   // One piece at a time; the buffers are free again when it returns.
   Awaitable<bool> Write(const Buffers& buffers);
+  // A short piece, copied, as far as the socket takes it without waiting; the rest is kept and goes
+  // with Flush, which must be called before the next piece where this is false.
+  bool WriteNow(const Buffers& buffers);
+  Awaitable<bool> Flush();
+  // Whether a piece of this size should be written by WriteNow.
+  bool CanWriteNow(size_t bytes) const;
   Awaitable<bool> EndStream();
   // The piece under way, if any, has this long from now.
   void Hurry(Duration limit);
 
-  // --- Whether the peer is still there, while nothing is read; not known once it has sent 4 KiB of
-  // further requests. ---
+  // --- Whether the peer is still there, while nothing is read; known a moment later once it has
+  // sent 4 KiB of further requests. ---
   void WatchPeer();
   Awaitable<> UnwatchPeer();
   bool peer_gone() const { return peer_gone_; }
@@ -95,6 +101,7 @@ class Exchange {
   // Unpacked.
   Awaitable<Result<std::string>> ReadUnpacked(bool fill);
   bool BodyDone() const;
+  void LookForPeer();
   template <typename Message>
   void AddCommonFields(Message& message);
   bool Wrote(boost::system::error_code error);
@@ -108,10 +115,12 @@ class Exchange {
   BodyBudget::Share share_;
   const std::shared_ptr<Signal> signal_;
   bool watching_ = false;
+  Executor::Timer look_;
   bool peer_gone_ = false;
   bool stopping_ = false;
   bool chunked_ = false;
   bool writing_ = false;
+  std::string unwritten_;
   bool reusable_ = false;
   unsigned status_ = 0;
 };

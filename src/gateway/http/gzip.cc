@@ -3,6 +3,8 @@
 
 #include <zlib.h>
 
+#include <utility>
+
 namespace postroad::gateway {
 namespace {
 
@@ -45,23 +47,25 @@ Result<std::string> Gunzip::Feed(std::string_view piece, size_t limit) {
   stream.next_in = In(piece);
   stream.avail_in = static_cast<uInt>(piece.size());
   std::string out;
-  while (stream.avail_in > 0 && !finished_) {
-    const size_t before = out.size();
-    out.resize(before + kStep);
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-    stream.avail_out = kStep;
+  size_t used = 0;
+  while (stream.avail_in > 0) {
+    // Another member follows (RFC 1952, 2.2).
+    if (std::exchange(finished_, false)) inflateReset(&stream);
+    if (used == out.size()) out.resize(used + kStep);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
+    stream.avail_out = static_cast<uInt>(out.size() - used);
     const int result = inflate(&stream, Z_NO_FLUSH);
-    out.resize(out.size() - stream.avail_out);
+    used = out.size() - stream.avail_out;
     finished_ = result == Z_STREAM_END;
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
       return Invalid("", "the body is no gzip, as its Content-Encoding says it is");
     }
-    if (out.size() > limit) {
+    if (used > limit) {
       return Fail(ErrorCode::kInvalidArgument, "the body is too large unpacked", "",
                   "BODY_TOO_LARGE");
     }
   }
-  if (stream.avail_in > 0) return Invalid("", "something follows the end of the body's gzip");
+  out.resize(used);
   return out;
 }
 

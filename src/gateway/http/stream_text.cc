@@ -23,6 +23,15 @@ constexpr int kReplacedRetryMillis = 60'000;
 
 json::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
+std::unexpected<Error> Malformed() {
+  return Fail(ErrorCode::kDataLoss, "a stored event is malformed");
+}
+
+std::optional<FeedPosition> PositionOf(const broker::StreamRun& run, Offset offset) {
+  if (!run.position) return std::nullopt;
+  return *run.position + (offset - run.first);
+}
+
 }  // namespace
 
 std::string NoticeText(ReadFormat format, std::string_view name, json::object value,
@@ -39,17 +48,23 @@ std::string NoticeText(ReadFormat format, std::string_view name, json::object va
   return json::serialize(line) + "\n";
 }
 
-EventCursors::EventCursors(std::string_view batch_cursor) {
-  if (auto decoded = DecodeCursor(batch_cursor, "cursor")) cursor_ = *std::move(decoded);
+Offset OffsetOf(const broker::StreamRun& run, uint64_t index) {
+  return run.offsets.empty() ? run.first + index : run.offsets[index];
 }
 
 std::string EventCursors::After(Offset offset, std::optional<FeedPosition> position) const {
-  if (const auto* topic = std::get_if<TopicCursor>(&cursor_)) {
+  if (!cursor_) cursor_ = DecodeCursor(text_, "cursor").value_or(Cursor());
+  if (const auto* topic = std::get_if<TopicCursor>(&*cursor_)) {
     return EncodeCursor(TopicCursor{topic->epoch, offset + 1, topic->topic_hash});
   }
-  const auto& feed = std::get<FeedCursor>(cursor_);
+  const auto& feed = std::get<FeedCursor>(*cursor_);
   if (feed.next.size() != 1 || !position) return {};
   return EncodeCursor(FeedCursor{feed.epoch, {*position + 1}});
+}
+
+std::string EventCursors::After(const broker::StreamRun& run, uint64_t index) const {
+  const Offset offset = OffsetOf(run, index);
+  return After(offset, PositionOf(run, offset));
 }
 
 Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
@@ -63,10 +78,9 @@ Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
     while (index < most) {
       const auto record = records.Next();
       if (!record) break;
-      POSTROAD_TRY(ParseRecord(*record, event));
-      const Offset offset = run.offsets.empty() ? run.first + index : run.offsets[index];
-      std::optional<FeedPosition> position;
-      if (run.position) position = *run.position + (offset - run.first);
+      if (!ParseRecord(*record, event)) return Malformed();
+      const Offset offset = OffsetOf(run, index);
+      const std::optional<FeedPosition> position = PositionOf(run, offset);
       const std::string cursor = cursors.After(offset, position);
       const bool sse = format == ReadFormat::kSse;
       if (sse && !cursor.empty()) text.append("id: ").append(cursor).append("\n");
@@ -76,7 +90,7 @@ Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
       text.append(sse ? "\n\n" : "\n");
       ++index;
     }
-    if (!records.ok()) return Fail(ErrorCode::kDataLoss, "a stored event is malformed");
+    if (!records.ok()) return Malformed();
   }
   return text;
 }
@@ -84,11 +98,12 @@ Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
 Result<SharedText> RunTexts::Get(ReadFormat format, const broker::StreamRun& run,
                                  const EventCursors& cursors) {
   const bool whole = run.offsets.empty() && run.pieces.size() == 1;
+  const bool along_feed = run.position.has_value();
   if (whole) {
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
       if (entry->identity == run.owner.get() && entry->first == run.first &&
-          entry->count == run.count && entry->format == format &&
-          entry->along_feed == cursors.along_feed() && !entry->run.expired()) {
+          entry->count == run.count && entry->format == format && entry->along_feed == along_feed &&
+          !entry->run.expired()) {
         return entry->text;
       }
     }
@@ -96,8 +111,7 @@ Result<SharedText> RunTexts::Get(ReadFormat format, const broker::StreamRun& run
   POSTROAD_ASSIGN(std::string made, RunText(format, run, cursors, run.count));
   auto text = std::make_shared<const std::string>(std::move(made));
   if (!whole) return text;
-  entries_.push_back(
-      {run.owner, run.owner.get(), run.first, run.count, format, cursors.along_feed(), text});
+  entries_.push_back({run.owner, run.owner.get(), run.first, run.count, format, along_feed, text});
   bytes_ += text->size();
   while (entries_.size() > kMaxTexts || bytes_ > kMaxTextBytes) {
     bytes_ -= entries_.front().text->size();

@@ -19,17 +19,22 @@ namespace postroad::gateway {
 
 using SharedText = std::shared_ptr<const std::string>;
 
-// Cursors behind single events, made from the one behind the batch.
+// Cursors behind single events, made from the one behind the batch, which is to outlive this.
 class EventCursors {
  public:
-  explicit EventCursors(std::string_view batch_cursor);
+  explicit EventCursors(std::string_view batch_cursor) : text_(batch_cursor) {}
   // Empty where only the batch's is known (a feed of several partitions).
   std::string After(Offset offset, std::optional<FeedPosition> position) const;
-  bool along_feed() const { return std::holds_alternative<FeedCursor>(cursor_); }
+  // The same behind the event `index` of a run.
+  std::string After(const broker::StreamRun& run, uint64_t index) const;
 
  private:
-  Cursor cursor_;
+  const std::string_view text_;
+  mutable std::optional<Cursor> cursor_;  // once it is needed: texts that are there need none
 };
+
+// Of the event `index` of a run.
+Offset OffsetOf(const broker::StreamRun& run, uint64_t index);
 
 // The first `most` events of the run. DATA_LOSS if it is malformed.
 //

@@ -45,11 +45,6 @@ std::string StreamUser::OpenedText(const std::string& cursor) const {
   return NoticeText(format_, "opened", {{"connection", connection_->name()}}, cursor);
 }
 
-void StreamUser::Wrote(const std::string& cursor) {
-  if (!reading_) return;
-  if (const auto next = NextOf(cursor)) reading_->Sent(*next);
-}
-
 void StreamUser::OnClose(const Error& reason) {
   closed_ = reason;
   exchange_.signal()->Set();

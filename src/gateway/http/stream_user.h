@@ -23,9 +23,13 @@ class StreamUser final : public broker::ConnectionSink {
   Status Enter(const TopicSelector& topics, const std::string& cursor);
   // The first of the stream, after its opening; empty for those that are no user's.
   std::string OpenedText(const std::string& cursor) const;
-  // Everything before this cursor was written.
-  void Wrote(const std::string& cursor);
+  // Everything before `end` is about to be written: its client may ack it before the write is known
+  // to be done.
+  void Sends(Offset end) {
+    if (reading_) reading_->Sent(end);
+  }
   // What is to be told meanwhile.
+  bool HasSaid() const { return !said_.empty(); }
   std::string TakeSaid() { return std::exchange(said_, {}); }
   // Why it is to end.
   const std::optional<Error>& closed() const { return closed_; }

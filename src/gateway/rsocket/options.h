@@ -57,7 +57,8 @@ struct RSocketOptions {
   Duration write_timeout = std::chrono::seconds(30);
   Duration resume_window = std::chrono::minutes(2);
   uint64_t resume_bytes = 256 << 10;
-  bool deflate = false;  // WebSocket messages, where clients offer it
+  uint32_t max_suspended = 10'000;  // sessions that wait to be resumed; of more the oldest end
+  bool deflate = false;             // WebSocket messages, where clients offer it
   uint32_t min_resume_token_bytes = 1;
 };
 

@@ -22,6 +22,7 @@ rsocket::ServerOptions ToServer(const RSocketOptions& options, TlsIdentitySource
   server.session.max_lifetime = options.max_lifetime;
   server.session.resume_window = options.resume_window;
   server.session.resume_bytes = options.resume_bytes;
+  server.max_suspended = options.max_suspended;
   server.deflate = options.deflate;
   server.session.min_resume_token_bytes = options.min_resume_token_bytes;
   server.host = options.host;

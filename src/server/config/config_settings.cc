@@ -186,6 +186,10 @@ void DeclareRSocket(Settings& settings, Config& config) {
                 rsocket.resume_window, {Duration{}, hours(24)});
   settings.Bytes("rsocket.resume_bytes", "Sent frames kept for that, for each session.",
                  rsocket.resume_bytes, {0, kGiB});
+  settings.Count("rsocket.max_suspended",
+                 "Sessions whose connection is lost that wait to be resumed; of more those that "
+                 "wait longest end. Each core has its share, and at least one.",
+                 rsocket.max_suspended, {1, 10'000'000});
   settings.Flag(
       "rsocket.deflate",
       "Whether WebSocket messages of 128 bytes and more are compressed where the client "

@@ -145,6 +145,17 @@ TEST_F(StreamTest, EndsAfterAsMuchAsIsAskedFor) {
   EXPECT_EQ(quiet.ReadEvent(), "");
 }
 
+TEST_F(StreamTest, WhatComesWhileItWaitsCountsTooAndSoDoesItsEnd) {
+  Start();
+  HttpClient client(port());
+  Open(client, "topic=t&max=3");
+  EXPECT_THAT(client.ReadEvent(), HasSubstr("caught_up"));
+  for (int i = 0; i < 4; ++i) Post("t", R"({"payload":)" + std::to_string(i) + "}");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(PayloadOf(client.ReadEvent()), std::to_string(i));
+  EXPECT_EQ(client.ReadEvent(), "");
+  EXPECT_FALSE(client.cut_off());
+}
+
 // So that a reader that goes on from where it stopped misses nothing that may be mended.
 TEST_F(StreamTest, AMalformedEventEndsTheStreamBeforeIt) {
   Start();

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Page } from 'playwright-core';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocketServer, type WebSocket as Peer } from 'ws';
 import { Server, until } from '../support/server.js';
 
 const [seconds, rounds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
@@ -40,17 +40,17 @@ function post(server: Server, user: string, payload: unknown): Promise<void> {
 }
 
 /** The page with a client of the user and a bare WebSocket; our end of that. */
-async function open(server: Server, page: Page, user: string, bare: WebSocketServer): Promise<WebSocket> {
+async function open(server: Server, page: Page, user: string, bare: WebSocketServer): Promise<Peer> {
   await page.goto(`${server.url}/healthz`);
   await page.addScriptTag({ content: readFileSync('dist/postroad.global.js', 'utf8') });
-  const connected = new Promise<WebSocket>((resolve) => bare.once('connection', resolve));
+  const connected = new Promise<Peer>((resolve) => bare.once('connection', resolve));
   await page.evaluate(({ port, ...options }) => {
     const here = globalThis as any;
     const note = (list: number[]) => ({ n }: any) => { list[n] = performance.timeOrigin + performance.now(); };
     Object.assign(here, { seen: [], bare: [] });
     const seen = note(here.seen), barely = note(here.bare);
     here.client = here.Postroad.connect({ ...options, onEvent: ({ payload }: any) => seen(payload) });
-    new WebSocket(`ws://127.0.0.1:${port}`).onmessage = ({ data }) => barely(JSON.parse(data));
+    new WebSocket(`ws://127.0.0.1:${port}`).onmessage = ({ data }: any) => barely(JSON.parse(data));
   }, { url: server.url, user, ack: 'manual', port: (bare.address() as AddressInfo).port });
   await until(() => page.evaluate(() => (globalThis as any).client.state === 'Connected'), 'the page is connected');
   return connected;

@@ -2,7 +2,8 @@
 // with it, so that it knows nothing of most of their locks. Each line takes the calls (memcpy,
 // free, …) that come from within one library, and nothing of ours: exports.map keeps the two apart,
 // and grpc.cc says what order gRPC promises. A line "race:library" would take far more: any race in
-// a thread or a block of memory that the library made.
+// a thread or a block of memory that the library made. A line "thread:" is of threads that the
+// library ends without anybody waiting for them.
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
   return "called_from_lib:librocksdb.so\n"
@@ -18,8 +19,10 @@ extern "C" const char* __tsan_default_suppressions() {
          "called_from_lib:libabsl_synchronization.so\n"
          "called_from_lib:libabsl_time_zone.so\n"
          "called_from_lib:libprotobuf.so\n"
+         "called_from_lib:librdkafka.so\n"
          "called_from_lib:libcrypto.so\n"
          "called_from_lib:libssl.so\n"
          "mutex:librocksdb.so\n"
-         "deadlock:librocksdb.so\n";
+         "deadlock:librocksdb.so\n"
+         "thread:libgpr.so\n";
 }

@@ -73,6 +73,9 @@ Status FinishContext(const CLI::App& app, GlobalArgs& args) {
   args.context.output = args.output == "json"       ? OutputFormat::kJson
                         : args.output == "markdown" ? OutputFormat::kMarkdown
                                                     : OutputFormat::kTable;
+  if (args.context.output == OutputFormat::kMarkdown && !app.got_subcommand("bench")) {
+    return Invalid("--output", "only `postroad bench` prints markdown; use table or json");
+  }
   if (!args.timeout.empty()) {
     POSTROAD_ASSIGN(args.context.timeout, DurationArg("--timeout", args.timeout));
     if (args.context.timeout == Duration::zero()) return Invalid("--timeout", "must not be 0");

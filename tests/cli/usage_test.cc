@@ -90,6 +90,13 @@ TEST_F(UsageTest, BashCompletesCommandsAndOptions) {
   EXPECT_EQ(shell_("$P completion tcsh").code, 2);
 }
 
+TEST_F(UsageTest, OnlyTheBenchPrintsMarkdown) {
+  const Ended refused = shell_("$P topics list -o markdown");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.output,
+            "postroad: --output: only `postroad bench` prints markdown; use table or json\n");
+}
+
 TEST_F(UsageTest, TheBenchPrintsItsTable) {
   const std::string table =
       shell_.Out("env -u POSTROAD_SERVER $P bench --quick idle -o markdown 2>/dev/null");

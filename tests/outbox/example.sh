@@ -5,7 +5,8 @@ set -euo pipefail
 language=$1
 folder=$2
 shift 2
-source=$(dirname "$(realpath "$0")")/../../examples/outbox/$language
+root=$(dirname "$(realpath "$0")")/../..
+source=$root/examples/outbox/$language
 
 # What builds leave behind stays out of the repository.
 rm -rf "$folder"
@@ -17,6 +18,9 @@ need() {
 }
 case $language in
   go)
+    # shellcheck source=../../scripts/go.sh
+    source "$root/scripts/go.sh"
+    use_go || { echo "skipped: there is no Go (1.24 or newer); ./dev install gets it"; exit 77; }
     need go mod download
     go build -buildvcs=false -o shop .
     export POSTROAD_EXAMPLE=$folder/shop

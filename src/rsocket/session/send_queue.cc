@@ -3,6 +3,8 @@
 
 #include <iterator>
 
+#include "core/free_memory.h"
+
 namespace postroad::rsocket {
 
 OutFrame FrameQueue::Pop() {
@@ -10,8 +12,8 @@ OutFrame FrameQueue::Pop() {
   bytes_ -= frame.size();
   if (first_ == frames_.size()) {
     // A burst's room is given back; that of the usual few frames is kept while there is traffic.
-    if (frames_.capacity() > 64) {
-      frames_ = {};
+    if (frames_.capacity() > 16) {
+      FreeMemory(frames_);
     } else {
       frames_.clear();
     }

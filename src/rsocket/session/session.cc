@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/free_memory.h"
 #include "rsocket/session/session_impl.h"
 
 namespace postroad::rsocket {
@@ -122,7 +123,7 @@ void SessionImpl::End(EndReason reason, bool tell) {
   partial_requests_.clear();
   reassembly_.Hold(0);
   sent_ = ResumeBuffer();
-  blocked_ = {};
+  FreeMemory(blocked_);
   if (tell) {
     OutFrame frame;
     EncodeFrame(ErrorFrame{0, end_.code, end_.message}, frame.head);

@@ -2,6 +2,7 @@
 // Operation).
 #include <utility>
 
+#include "core/free_memory.h"
 #include "rsocket/session/session_impl.h"
 
 namespace postroad::rsocket {
@@ -98,7 +99,7 @@ void SessionImpl::Accept(const SetupFrame& setup) {
   if (state_ != State::kOpen) return;
   if (!accepted) return End({accepted.error().code, accepted.error().message, false}, true);
   established_ = true;
-  setup_.data = {};  // it was the handler's to keep
+  FreeMemory(setup_.data);  // it was the handler's to keep
   setup_.metadata.reset();
   if (setup_.lease) GrantLease();
 }

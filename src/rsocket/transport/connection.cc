@@ -5,6 +5,8 @@
 #include <boost/asio/write.hpp>
 #include <utility>
 
+#include "core/free_memory.h"
+
 namespace postroad::rsocket {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr size_t kTlsReadBytes = 4 << 10;
 constexpr size_t kWriteBytes = 64 << 10;
 constexpr int kReadsInARow = 4;
 constexpr int kWritesInARow = 8;
+// Of what is read at once, after so many frames what they were answered with is written, so that
+// the peer has something to do meanwhile.
+constexpr int kFramesAWrite = 32;
 // With this much of the wire's own answers (pongs) to be written, nothing is read.
 constexpr size_t kMaxAnswerBytes = 64 << 10;
 // The beginning of a frame that is shorter than this is not counted.
@@ -30,7 +35,7 @@ char* ReadBuffer() {
 }
 std::string& WriteBuffer() {
   thread_local std::string buffer;
-  if (buffer.capacity() > kKeptBytes) buffer = {};
+  if (buffer.capacity() > kKeptBytes) FreeMemory(buffer);
   buffer.clear();
   return buffer;
 }
@@ -127,10 +132,10 @@ void Connection::GotBytes(char* bytes, size_t size) {
 }
 
 void Connection::KeepUnread() {
-  if (unread_.empty() && unread_.capacity() > kKeptBytes) unread_ = {};
+  if (unread_.empty()) FreeMemory(unread_);
   const size_t counted = unread_.size() > kFreeBytes ? unread_.size() : 0;
   if (counted == incomplete_.held() || incomplete_.Hold(counted)) return;
-  unread_ = {};
+  FreeMemory(unread_);
   incomplete_.Hold(0);
   stopped_reading_ = true;
   Close(ErrorFrameCode::kConnectionError, options_.incomplete->WhyNot());
@@ -154,6 +159,7 @@ bool Connection::GotFrame(std::string_view frame) {
     stopped_reading_ |= moving_;
   } else if (session_) {
     session_->Receive(frame);
+    if (++frames_since_write_ >= kFramesAWrite) WriteEarly();
   }
   return !stopped_reading_ && session_ && !session_->ended();
 }
@@ -218,11 +224,18 @@ void Connection::Flush() {
   ArmTimer();
 }
 
+// Ahead of the flush that is posted, which sees to all else.
+void Connection::WriteEarly() {
+  if (!session_ || session_->ended() || writing_ || closed_ || said_last_) return;
+  if (session_->HasOutput()) Fill();
+}
+
 // Puts all that waits into one buffer and writes it; false if there was nothing.
 bool Connection::Fill() {
+  frames_since_write_ = 0;
   std::string& out = WriteBuffer();
-  out.swap(answers_);
-  answers_.clear();
+  out.append(answers_);
+  FreeMemory(answers_);  // it may be idle from now on
   if (session_ && !said_last_) {
     std::vector<OutFrame>& frames = FrameBuffer();
     session_->TakeOutput(kWriteBytes, frames);
@@ -244,7 +257,7 @@ void Connection::WritePlain(std::string_view bytes) {
   const size_t size = socket_.tcp().write_some(asio::buffer(bytes.data(), bytes.size()), error);
   if (error && error != asio::error::would_block) return Lost(error.message());
   if (size == bytes.size()) {
-    unsent_ = {};
+    FreeMemory(unsent_);
     return;
   }
   // `bytes` may be of unsent_ itself.
@@ -266,7 +279,7 @@ void Connection::WriteTls() {
   asio::async_write(socket_, asio::buffer(unsent_),
                     [self = shared_from_this()](error_code error, size_t) {
                       self->writing_ = false;
-                      self->unsent_ = {};
+                      FreeMemory(self->unsent_);
                       if (self->closed_) return;
                       if (error) return self->Lost(error.message());
                       self->Flush();

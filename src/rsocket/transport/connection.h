@@ -77,6 +77,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   void WireEnded(std::string reason, bool fault);
   void Lost(std::string reason);
   void Flush();
+  void WriteEarly();
   bool Fill();
   void WritePlain(std::string_view bytes);
   void WriteTls();
@@ -102,6 +103,7 @@ class Connection final : public SessionTransport, public std::enable_shared_from
   Budget::Share incomplete_;
   std::string unsent_;  // what the socket has not taken yet
   std::unique_ptr<char[]> tls_buffer_;
+  int frames_since_write_ = 0;
   bool reading_ = false, writing_ = false, flush_posted_ = false;
   bool stopped_reading_ = false;  // for good: the peer has closed, or we do
   bool said_last_ = false;        // the wire's Close is in the output

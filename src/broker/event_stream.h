@@ -84,10 +84,12 @@ struct StreamBatch {
   std::optional<EpochChange> epoch_changed;
   std::vector<StreamGap> gaps;
   std::vector<StreamRun> runs;
-  std::string cursor;  // where to go on after all of the above
+  Cursor cursor;  // where to go on after all of the above
   bool caught_up =
       false;         // once: everything that was there when the stream was opened has been given
   bool end = false;  // stop_at_end: there will be no more
+  // Nothing was behind it when it was read: Next would say so, and WaitForMore misses nothing.
+  bool at_end = false;
   // Nothing to tell: wait for more. The cursor may have moved (a filter, other topics).
   bool Empty() const {
     return !epoch_changed && gaps.empty() && runs.empty() && !caught_up && !end;
@@ -104,11 +106,14 @@ class EventStream {
   virtual Result<StreamBatch> Next() = 0;
   // Posts `task` to `executor` once Next may have more to say, its end included. One at a time.
   [[nodiscard]] virtual journal::WaitPtr WaitForMore(Executor& executor, Task task) = 0;
+  // Sets the wait again, which is of WaitForMore and may or may not have fired, with the task that
+  // it has: cheaper than a new one.
+  virtual void WaitAgain(journal::Wait& wait) = 0;
   // Posts `task` to `executor` when the broker ends the stream, also while nobody waits. At most
   // once; set it right after opening.
   virtual void OnEnded(Executor& executor, Task task) = 0;
   // Where it is now.
-  virtual std::string Cursor() const = 0;
+  virtual postroad::Cursor Cursor() const = 0;
 };
 
 }  // namespace postroad::broker

@@ -61,7 +61,7 @@ class EventStreamTest : public ::testing::Test {
       }
       EXPECT_EQ(count, run.count);
     }
-    seen.cursor = batch.cursor;
+    seen.cursor = EncodeCursor(batch.cursor);
     seen.caught_up |= batch.caught_up;
     seen.end |= batch.end;
   }
@@ -172,8 +172,8 @@ TEST_F(EventStreamTest, GivesWholeRunsWithoutCopyingThem) {
 TEST_F(EventStreamTest, RefusesCursorsThatAreNotItsOwn) {
   house.MustPost("t", {{"a"}});
   house.MustPost("u", {{"b"}});
-  const std::string of_topic = MustOpen(Spec({"t"}, FromEnd{}))->Cursor();
-  const std::string of_feed = MustOpen(Spec({"*"}, FromEnd{}))->Cursor();
+  const std::string of_topic = EncodeCursor(MustOpen(Spec({"t"}, FromEnd{}))->Cursor());
+  const std::string of_feed = EncodeCursor(MustOpen(Spec({"*"}, FromEnd{}))->Cursor());
   struct Case {
     const char* topics;
     std::string cursor;
@@ -312,6 +312,44 @@ TEST_F(EventStreamTest, WakesWhoWaits) {
   house.MustPost("new", {{"a"}});
   EXPECT_TRUE(journal::Eventually([&] { return executor.RunUntilIdle(), woken; }));
   EXPECT_EQ(ReadAll(*stream).all, (Strings{"new@0=a"}));
+}
+
+TEST_F(EventStreamTest, WakesWhoWaitsAgain) {
+  for (const char* topics : {"new", "n*"}) {
+    auto stream = MustOpen(Spec({topics}, FromEnd{}));
+    ASSERT_TRUE(stream->Next());
+    ManualExecutor executor(house.clock);
+    int woken = 0;
+    auto wait = stream->WaitForMore(executor, [&] { ++woken; });
+    for (int round = 1; round <= 3; ++round) {
+      house.MustPost("new", {{"", "a"}});
+      EXPECT_TRUE(journal::Eventually([&] { return executor.RunUntilIdle(), woken == round; }));
+      ReadAll(*stream);
+      executor.RunUntilIdle();
+      EXPECT_EQ(woken, round);
+      stream->WaitAgain(*wait);
+    }
+    registry.EndTopic("new");
+    if (std::string(topics) == "n*") continue;
+    executor.RunUntilIdle();
+    EXPECT_EQ(woken, 4) << "by its end";
+    stream->WaitAgain(*wait);
+    executor.RunUntilIdle();
+    EXPECT_EQ(woken, 5) << "it has ended already";
+  }
+}
+
+TEST_F(EventStreamTest, SaysWhereNothingIsBehind) {
+  house.MustPost("t", {{"a"}, {"b"}});
+  auto stream = MustOpen(Spec({"t"}, FromBeginning{}));
+  EXPECT_TRUE(stream->Next()->at_end);
+  house.MustPost("t", {{"", std::string(3000, 'c')}});
+  house.MustPost("t", {{"", std::string(3000, 'd')}});
+  StreamSpec small = Spec({"t"}, FromBeginning{});
+  small.max_batch_bytes = kMinBatchBytes;
+  auto slow = MustOpen(std::move(small));
+  EXPECT_FALSE(slow->Next()->at_end) << "it did not give all";
+  EXPECT_TRUE(slow->Next()->at_end);
 }
 
 TEST_F(EventStreamTest, ANewerStreamOfTheClientEndsTheOlder) {

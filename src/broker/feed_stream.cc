@@ -163,8 +163,10 @@ journal::WaitPtr FeedStream::Wait(Executor& executor, Task task) {
   return journal().WaitForFeed(FeedPosition(next()), executor, std::move(task));
 }
 
-std::string FeedStream::CursorAt(uint64_t next) const {
-  return EncodeCursor(FeedCursor{journal().FeedEpoch(), {FeedPosition(next)}});
+void FeedStream::Again(journal::Wait& wait) { journal().WaitAgain(wait, FeedPosition(next())); }
+
+postroad::Cursor FeedStream::CursorAt(uint64_t next) const {
+  return FeedCursor{journal().FeedEpoch(), {FeedPosition(next)}};
 }
 
 }  // namespace postroad::broker

@@ -24,7 +24,8 @@ class FeedStream final : public StreamBase {
 
   Status Read(StreamBatch& batch) override;
   journal::WaitPtr Wait(Executor& executor, Task task) override;
-  std::string CursorAt(uint64_t next) const override;
+  void Again(journal::Wait& wait) override;
+  postroad::Cursor CursorAt(uint64_t next) const override;
   // False when the batch is full.
   Result<bool> AddRun(const journal::FeedRun& run, size_t& budget, StreamBatch& batch);
 };

@@ -9,7 +9,10 @@ namespace {
 
 // One wait of a stream: for more to read, or for its end.
 struct StreamWait : journal::Wait {
-  std::shared_ptr<StreamControl::OneShot> one_shot;
+  explicit StreamWait(Executor& executor, Task task)
+      : executor(executor), one_shot(std::make_shared<StreamControl::OneShot>(std::move(task))) {}
+  Executor& executor;
+  const std::shared_ptr<StreamControl::OneShot> one_shot;
   journal::WaitPtr journal_wait;
 };
 
@@ -65,8 +68,7 @@ void StreamBase::FinishBatch(StreamBatch& batch) {
 }
 
 journal::WaitPtr StreamBase::WaitForMore(Executor& executor, Task task) {
-  auto wait = std::make_unique<StreamWait>();
-  wait->one_shot = std::make_shared<StreamControl::OneShot>(std::move(task));
+  auto wait = std::make_unique<StreamWait>(executor, std::move(task));
   std::weak_ptr<StreamControl::OneShot> weak = wait->one_shot;
   wait->journal_wait = Wait(executor, [weak] {
     if (auto one_shot = weak.lock()) one_shot->Run();
@@ -75,6 +77,13 @@ journal::WaitPtr StreamBase::WaitForMore(Executor& executor, Task task) {
   return wait;
 }
 
-std::string StreamBase::Cursor() const { return CursorAt(next_); }
+void StreamBase::WaitAgain(journal::Wait& wait) {
+  auto& again = static_cast<StreamWait&>(wait);
+  again.one_shot->set = true;
+  Again(*again.journal_wait);
+  control_->SetWaiter(again.executor, again.one_shot);
+}
+
+postroad::Cursor StreamBase::Cursor() const { return CursorAt(next_); }
 
 }  // namespace postroad::broker

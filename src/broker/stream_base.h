@@ -33,10 +33,11 @@ class StreamBase : public EventStream {
 
   Result<StreamBatch> Next() final;
   journal::WaitPtr WaitForMore(Executor& executor, Task task) final;
+  void WaitAgain(journal::Wait& wait) final;
   void OnEnded(Executor& executor, Task task) final {
     control_->OnEnded(executor, std::move(task));
   }
-  std::string Cursor() const final;
+  postroad::Cursor Cursor() const final;
 
  protected:
   // Where a stream begins, and what is to be said first.
@@ -54,7 +55,8 @@ class StreamBase : public EventStream {
   // Reads from next() into `batch` and calls set_next.
   virtual Status Read(StreamBatch& batch) = 0;
   virtual journal::WaitPtr Wait(Executor& executor, Task task) = 0;
-  virtual std::string CursorAt(uint64_t next) const = 0;
+  virtual void Again(journal::Wait& wait) = 0;  // of Wait
+  virtual postroad::Cursor CursorAt(uint64_t next) const = 0;
 
   journal::Journal& journal() const { return context_.journal; }
   const StreamSpec& spec() const { return spec_; }

@@ -30,11 +30,13 @@ class StreamControl {
 
   // Posts `task` to `executor` when the stream ends; at once if it has.
   void OnEnded(Executor& executor, Task task);
-  // A task that runs once: when `Run` is called or the stream ends, whichever is first.
+  // A task that runs once each time it is set: when `Run` is called or the stream ends, whichever
+  // is first.
   struct OneShot {
     Task task;
+    bool set = true;
     void Run() {
-      if (task) std::exchange(task, nullptr)();
+      if (std::exchange(set, false)) task();
     }
   };
   // The latest one counts. Runs on `executor`.

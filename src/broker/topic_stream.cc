@@ -26,7 +26,8 @@ std::unexpected<Error> BeyondEnd(std::string field, Offset asked, Offset next) {
 TopicStream::TopicStream(StreamContext context, StreamSpec spec)
     : StreamBase(context, std::move(spec)),
       topic_(std::make_shared<const std::string>(this->spec().topics.SingleTopic())),
-      topic_hash_(TopicCursorHash(*topic_)) {}
+      topic_hash_(TopicCursorHash(*topic_)),
+      log_epoch_(journal().TopicEpoch(*topic_)) {}
 
 Result<std::unique_ptr<EventStream>> TopicStream::Open(StreamContext context, store::Store& store,
                                                        StreamSpec spec, std::string client) {
@@ -38,7 +39,7 @@ Result<std::unique_ptr<EventStream>> TopicStream::Open(StreamContext context, st
 }
 
 Epoch TopicStream::EpochNow() const {
-  return Epoch(journal().TopicEpoch(*topic_).value() ^ (id_.value() * kIdSpread));
+  return Epoch(log_epoch_.value() ^ (id_.value() * kIdSpread));
 }
 
 Result<store::TopicInfo> TopicStream::Bounds() {
@@ -82,7 +83,7 @@ Result<StreamBase::Begin> TopicStream::FromCursorText(const std::string& text,
   Begin begin{.next = cursor->next.value(), .target = info.next.value()};
   const Epoch epoch = EpochNow();
   // A cursor from before the topic was there has the epoch of none.
-  if (cursor->epoch != epoch && cursor->epoch != journal().TopicEpoch(*topic_)) {
+  if (cursor->epoch != epoch && cursor->epoch != log_epoch_) {
     begin.next = info.first.value();
     begin.epoch_changed = EpochChange{cursor->epoch, epoch};
   } else if (cursor->next > info.next) {
@@ -109,7 +110,9 @@ Status TopicStream::Read(StreamBatch& batch) {
     batch.gaps.push_back({.topic = *topic_, .first = first.value(), .end = end.value()});
     set_next(end.value());
   }
-  return AddRuns(*read, batch);
+  POSTROAD_TRY(AddRuns(*read, batch));
+  batch.at_end = read->at_end && next() == read->next.value();
+  return {};
 }
 
 Status TopicStream::AddRuns(const journal::TopicRead& read, StreamBatch& batch) {
@@ -136,8 +139,12 @@ journal::WaitPtr TopicStream::Wait(Executor& executor, Task task) {
   return journal().WaitForTopic(*topic_, id_, Offset(next()), executor, std::move(task));
 }
 
-std::string TopicStream::CursorAt(uint64_t next) const {
-  return EncodeCursor(TopicCursor{EpochNow(), Offset(next), topic_hash_});
+void TopicStream::Again(journal::Wait& wait) {
+  journal().WaitAgain(wait, *topic_, id_, Offset(next()));
+}
+
+postroad::Cursor TopicStream::CursorAt(uint64_t next) const {
+  return TopicCursor{EpochNow(), Offset(next), topic_hash_};
 }
 
 }  // namespace postroad::broker

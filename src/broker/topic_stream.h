@@ -30,11 +30,13 @@ class TopicStream final : public StreamBase {
 
   Status Read(StreamBatch& batch) override;
   journal::WaitPtr Wait(Executor& executor, Task task) override;
-  std::string CursorAt(uint64_t next) const override;
+  void Again(journal::Wait& wait) override;
+  postroad::Cursor CursorAt(uint64_t next) const override;
   Status AddRuns(const journal::TopicRead& read, StreamBatch& batch);
 
   const std::shared_ptr<const std::string> topic_;
   const uint32_t topic_hash_;
+  const Epoch log_epoch_;
   TopicId id_;  // 0 until the topic is there
 };
 

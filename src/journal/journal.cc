@@ -98,18 +98,32 @@ Result<FeedRead> JournalImpl::ReadFeed(FeedPosition from, const TopicSelector& s
 WaitPtr JournalImpl::WaitForTopic(std::string_view topic, TopicId id, Offset from,
                                   Executor& executor, Task task) {
   WaitPtr wait = waits_->AddTopic(topic, from, executor, std::move(task));
+  if (HasGrown(topic, id, from)) waits_->Fire(*wait);
+  return wait;
+}
+
+void JournalImpl::WaitAgain(Wait& wait, std::string_view topic, TopicId id, Offset from) {
+  waits_->Again(wait, from.value());
+  if (HasGrown(topic, id, from)) waits_->Fire(wait);
+}
+
+bool JournalImpl::HasGrown(std::string_view topic, TopicId id, Offset from) {
   std::optional<Offset> next = tail_.TopicNext(id);
   if (!next) {
     if (const auto info = store_.FindTopic(topic)) next = info->next;
   }
-  if (next && *next > from) waits_->Fire(*wait);
-  return wait;
+  return next && *next > from;
 }
 
 WaitPtr JournalImpl::WaitForFeed(FeedPosition from, Executor& executor, Task task) {
   WaitPtr wait = waits_->AddFeed(from, executor, std::move(task));
   if (tail_.feed_end() > from) waits_->Fire(*wait);
   return wait;
+}
+
+void JournalImpl::WaitAgain(Wait& wait, FeedPosition from) {
+  waits_->Again(wait, from.value());
+  if (tail_.feed_end() > from) waits_->Fire(wait);
 }
 
 Result<Offset> JournalImpl::FindEvent(std::string_view topic, std::string_view id) {

@@ -98,6 +98,7 @@ struct TopicRead {
   std::optional<std::pair<Offset, Offset>> gap;
   std::vector<RunPtr> runs;  // in order; the first may begin before what was asked for
   Offset next;               // where to read on
+  bool at_end = false;       // nothing is there yet from `next` on; where that is not known, false
 };
 
 // One run of the feed.
@@ -138,8 +139,8 @@ struct ScheduledPage {
   std::string next;               // page token; empty at the end
 };
 
-// A one-shot wait; cancels when destroyed (its task may still run once if it was posted already:
-// tasks must check their own state).
+// A wait, which fires once unless it is set again; cancels when destroyed (its task may still run
+// once if it was posted already: tasks must check their own state).
 class Wait {
  public:
   virtual ~Wait() = default;
@@ -189,6 +190,10 @@ class Journal {
                                              Executor& executor, Task task) = 0;
   // The same for the feed: any commit at or beyond `from`.
   [[nodiscard]] virtual WaitPtr WaitForFeed(FeedPosition from, Executor& executor, Task task) = 0;
+  // Sets such a wait again, with the task that it has: cheaper than a new one. `wait` is of
+  // WaitForTopic, or of WaitForFeed, and may or may not have fired. `topic` and `id` as there.
+  virtual void WaitAgain(Wait& wait, std::string_view topic, TopicId id, Offset from) = 0;
+  virtual void WaitAgain(Wait& wait, FeedPosition from) = 0;
 
   // The offset of the event with this id, if it is within the dedup window, or its id is a UUIDv7
   // whose time leads to it, or it is among the topic's last events. NOT_FOUND otherwise.

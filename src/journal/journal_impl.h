@@ -48,6 +48,8 @@ class JournalImpl final : public Journal {
   FeedPosition feed_end() const override { return tail_.feed_end(); }
   WaitPtr WaitForTopic(std::string_view topic, TopicId id, Offset from, Executor& executor,
                        Task task) override;
+  void WaitAgain(Wait& wait, std::string_view topic, TopicId id, Offset from) override;
+  void WaitAgain(Wait& wait, FeedPosition from) override;
   WaitPtr WaitForFeed(FeedPosition from, Executor& executor, Task task) override;
   Result<Offset> FindEvent(std::string_view topic, std::string_view id) override;
 
@@ -63,6 +65,7 @@ class JournalImpl final : public Journal {
   void Stop() override;
 
  private:
+  bool HasGrown(std::string_view topic, TopicId id, Offset from);
   Status DeleteStored(std::string_view name);  // but not what waits for its time
   void RunRetention();
   // In pieces that are a commit each, so that posts go on between them. `piece` moves the query on.

@@ -155,6 +155,34 @@ TEST(Journal, WakesWaitsOnceTheTopicGrew) {
   EXPECT_TRUE(Eventually([&] { return fired == 102; })) << fired;
 }
 
+TEST(Journal, WaitsAgainWithTheTaskThatItHas) {
+  JournalHouse house;
+  Executor& executor = house.pool.at(0);
+  Journal& journal = *house.journal;
+  std::atomic<int> topic = 0, feed = 0;
+  const WaitPtr one = journal.WaitForTopic("new", TopicId(), Offset(0), executor, [&] { ++topic; });
+  const WaitPtr all = journal.WaitForFeed(FeedPosition(0), executor, [&] { ++feed; });
+  house.MustPost("new", {{"a"}});
+  EXPECT_TRUE(Eventually([&] { return topic == 1 && feed == 1; })) << topic << feed;
+  house.MustPost("new", {{"b"}});
+  house.MustPost("other", {{"x"}});
+  // What is there already fires at once; what is not, when it comes; each once.
+  const TopicId id = journal.FindTopic("new")->id;
+  journal.WaitAgain(*one, "new", id, Offset(1));
+  journal.WaitAgain(*all, FeedPosition(3));
+  EXPECT_TRUE(Eventually([&] { return topic == 2; })) << topic;
+  journal.WaitAgain(*one, "new", id, Offset(1));
+  EXPECT_TRUE(Eventually([&] { return topic == 3; })) << topic;
+  journal.WaitAgain(*one, "new", id, Offset(2));
+  journal.WaitAgain(*one, "new", id, Offset(3));  // of one that has not fired
+  house.MustPost("new", {{"c"}});
+  EXPECT_TRUE(Eventually([&] { return feed == 2; })) << feed;
+  EXPECT_EQ(topic, 3);
+  house.MustPost("new", {{"d"}});
+  EXPECT_TRUE(Eventually([&] { return topic == 4; })) << topic;
+  EXPECT_EQ(feed, 2);
+}
+
 // Readers that wait and read, while others post: each must see every event, in order.
 TEST(Journal, LosesNoWakeUpsUnderLoad) {
   JournalOptions options;
@@ -177,6 +205,8 @@ TEST(Journal, LosesNoWakeUpsUnderLoad) {
       }
       if (seen == kEvents) {
         done = true;
+      } else if (wait && seen % 2 == 0) {
+        journal.WaitAgain(*wait, "busy", TopicId(), Offset(seen));
       } else {
         wait = journal.WaitForTopic("busy", TopicId(), Offset(seen), executor, [this] { Step(); });
       }

@@ -25,7 +25,7 @@ Result<TopicRead> Reader::ReadTopic(TopicId topic, Offset from, size_t max_bytes
   if (!part || !part->covers || from > part->next) return ReadTopicCold(topic, from, max_bytes);
   metrics_.tail_hits.Add();
   const Offset next = part->runs.empty() ? from : part->runs.back()->end();
-  return TopicRead{topic, std::nullopt, std::move(part->runs), next};
+  return TopicRead{topic, std::nullopt, std::move(part->runs), next, next == part->next};
 }
 
 Result<TopicRead> Reader::ReadTopicCold(TopicId topic, Offset from, size_t max_bytes) {

@@ -9,19 +9,20 @@ class WaitRegistry::Waiter final : public Wait {
          Task task)
       : registry(std::move(registry)),
         shard(shard),
-        from(from),
         executor(executor),
-        task(std::move(task)) {}
-  ~Waiter() override { registry->Cancel(*this); }
+        task(std::make_shared<Task>(std::move(task))),
+        from(from) {}
+  ~Waiter() override { registry->Leave(*this); }
 
   const std::shared_ptr<WaitRegistry> registry;
   Shard& shard;
-  const uint64_t from;
   Executor& executor;
+  // Shared with hand-overs under way.
+  const std::shared_ptr<Task> task;
+  List* list = nullptr;  // set once
   // All below guarded by shard.mutex.
-  Task task;
-  std::string topic;     // empty: the feed
-  List* list = nullptr;  // null once it fired or was cancelled
+  uint64_t from;
+  bool linked = false;  // false once it fired
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
 };
@@ -30,25 +31,25 @@ class WaitRegistry::HandOver {
  public:
   void Add(Waiter& waiter) {
     for (auto& [executor, tasks] : tasks_) {
-      if (executor == &waiter.executor) return tasks.push_back(std::move(waiter.task));
+      if (executor == &waiter.executor) return tasks.push_back(waiter.task);
     }
-    tasks_.emplace_back(&waiter.executor, std::vector<Task>{})
-        .second.push_back(std::move(waiter.task));
+    tasks_.emplace_back(&waiter.executor, Tasks{waiter.task});
   }
   void Post() {
     for (auto& [executor, tasks] : tasks_) {
-      executor->Post([tasks = std::move(tasks)]() mutable {
-        for (Task& task : tasks) task();
+      executor->Post([tasks = std::move(tasks)] {
+        for (const auto& task : tasks) (*task)();
       });
     }
   }
 
  private:
-  std::vector<std::pair<Executor*, std::vector<Task>>> tasks_;
+  using Tasks = std::vector<std::shared_ptr<Task>>;
+  std::vector<std::pair<Executor*, Tasks>> tasks_;
 };
 
 void WaitRegistry::List::Add(Waiter& waiter) {
-  waiter.list = this;
+  waiter.linked = true;
   waiter.next = first;
   if (first != nullptr) first->previous = &waiter;
   first = &waiter;
@@ -58,7 +59,7 @@ void WaitRegistry::List::Remove(Waiter& waiter) {
   if (waiter.next != nullptr) waiter.next->previous = waiter.previous;
   (waiter.previous != nullptr ? waiter.previous->next : first) = waiter.next;
   waiter.previous = waiter.next = nullptr;
-  waiter.list = nullptr;
+  waiter.linked = false;
 }
 
 WaitRegistry::Shard& WaitRegistry::ShardOf(std::string_view topic) {
@@ -69,12 +70,16 @@ WaitPtr WaitRegistry::AddTopic(std::string_view topic, Offset from, Executor& ex
   Shard& shard = ShardOf(topic);
   auto waiter =
       std::make_unique<Waiter>(shared_from_this(), shard, from.value(), executor, std::move(task));
-  waiter->topic = topic;
   topic_waiters_.fetch_add(1);
   std::lock_guard lock(shard.mutex);
   auto it = shard.topics.find(topic);
-  if (it == shard.topics.end()) it = shard.topics.try_emplace(std::string(topic)).first;
-  it->second.Add(*waiter);
+  if (it == shard.topics.end()) {
+    it = shard.topics.try_emplace(std::string(topic)).first;
+    it->second.topic = it->first;
+  }
+  waiter->list = &it->second;
+  ++waiter->list->users;
+  waiter->list->Add(*waiter);
   return waiter;
 }
 
@@ -82,8 +87,16 @@ WaitPtr WaitRegistry::AddFeed(FeedPosition from, Executor& executor, Task task) 
   auto waiter =
       std::make_unique<Waiter>(shared_from_this(), feed_, from.value(), executor, std::move(task));
   std::lock_guard lock(feed_.mutex);
-  feed_.feed.Add(*waiter);
+  waiter->list = &feed_.feed;
+  waiter->list->Add(*waiter);
   return waiter;
+}
+
+void WaitRegistry::Again(Wait& wait, uint64_t from) {
+  auto& waiter = static_cast<Waiter&>(wait);
+  std::lock_guard lock(waiter.shard.mutex);
+  waiter.from = from;
+  if (!waiter.linked) waiter.list->Add(waiter);
 }
 
 void WaitRegistry::Fire(Wait& wait) {
@@ -91,22 +104,20 @@ void WaitRegistry::Fire(Wait& wait) {
   HandOver out;
   {
     std::lock_guard lock(waiter.shard.mutex);
-    if (closed_ || waiter.list == nullptr) return;
+    if (closed_ || !waiter.linked) return;
     waiter.list->Remove(waiter);
     out.Add(waiter);
   }
-  Cancel(waiter);
   out.Post();
 }
 
-void WaitRegistry::Cancel(Waiter& waiter) {
+void WaitRegistry::Leave(Waiter& waiter) {
   std::lock_guard lock(waiter.shard.mutex);
-  if (waiter.list != nullptr) waiter.list->Remove(waiter);
-  if (waiter.topic.empty()) return;
-  const auto it = waiter.shard.topics.find(waiter.topic);
-  if (it != waiter.shard.topics.end() && it->second.first == nullptr) waiter.shard.topics.erase(it);
-  waiter.topic.clear();
+  if (waiter.linked) waiter.list->Remove(waiter);
+  if (waiter.list == &feed_.feed) return;
   topic_waiters_.fetch_sub(1);
+  if (--waiter.list->users > 0) return;
+  waiter.shard.topics.erase(waiter.shard.topics.find(waiter.list->topic));
 }
 
 void WaitRegistry::WakeList(List& list, uint64_t next, HandOver& out) {
@@ -128,9 +139,7 @@ void WaitRegistry::Wake(std::span<const Grown> topics, FeedPosition feed_end) {
       Shard& shard = ShardOf(grown.topic);
       std::lock_guard lock(shard.mutex);
       const auto it = shard.topics.find(grown.topic);
-      if (it == shard.topics.end()) continue;
-      WakeList(it->second, grown.next.value(), out);
-      if (it->second.first == nullptr) shard.topics.erase(it);
+      if (it != shard.topics.end()) WakeList(it->second, grown.next.value(), out);
     }
   }
   {

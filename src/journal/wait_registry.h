@@ -29,6 +29,8 @@ class WaitRegistry : public std::enable_shared_from_this<WaitRegistry> {
   // The task goes to `executor` once Wake says that the topic's next is beyond `from`.
   WaitPtr AddTopic(std::string_view topic, Offset from, Executor& executor, Task task);
   WaitPtr AddFeed(FeedPosition from, Executor& executor, Task task);
+  // Sets the wait again, from another offset or position, whether it has fired or not.
+  void Again(Wait& wait, uint64_t from);
   // Fires this one wait now, if it has not fired.
   void Fire(Wait& wait);
 
@@ -40,9 +42,12 @@ class WaitRegistry : public std::enable_shared_from_this<WaitRegistry> {
 
  private:
   class Waiter;
-  // Waiters for one thing, doubly linked so that each can leave by itself.
+  // Waiters for one thing, doubly linked so that each can leave by itself. Those that have fired
+  // are not among them, but it stays as long as they do.
   struct List {
     Waiter* first = nullptr;
+    size_t users = 0;
+    std::string_view topic;  // its key; of the feed's, none
     void Add(Waiter& waiter);
     void Remove(Waiter& waiter);
   };
@@ -59,7 +64,7 @@ class WaitRegistry : public std::enable_shared_from_this<WaitRegistry> {
   class HandOver;
 
   Shard& ShardOf(std::string_view topic);
-  void Cancel(Waiter& waiter);
+  void Leave(Waiter& waiter);
   static void WakeList(List& list, uint64_t next, HandOver& out);
 
   std::array<Shard, 16> shards_;

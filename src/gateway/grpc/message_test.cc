@@ -53,7 +53,7 @@ TEST(ReadMessage, IsWhatProtobufReads) {
                          .stored_at = run->stored_at,
                          .position = FeedPosition(99)};
   batch.runs.push_back(part);
-  batch.cursor = "cursor";
+  batch.cursor = TopicCursor{Epoch(1), Offset(12), 3};
   batch.caught_up = true;
   const auto message = Parsed<v1::ReadResponse>(ReadResponse(batch));
   EXPECT_EQ(message.epoch_changed().old_epoch(), "0000000000000001");
@@ -72,7 +72,7 @@ TEST(ReadMessage, IsWhatProtobufReads) {
   EXPECT_EQ(events.stored_at().seconds(), 1'500'000'000);
   EXPECT_EQ(events.stored_at().nanos(), 7);
   EXPECT_EQ(events.first_position(), 99u);
-  EXPECT_EQ(message.cursor(), "cursor");
+  EXPECT_EQ(message.cursor(), EncodeCursor(batch.cursor));
   EXPECT_TRUE(message.caught_up());
 }
 

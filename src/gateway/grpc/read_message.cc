@@ -53,7 +53,7 @@ grpc::ByteBuffer ReadResponse(const broker::StreamBatch& batch) {
   }
   for (const broker::StreamGap& gap : batch.gaps) PutGap(message.text(), gap);
   for (const broker::StreamRun& run : batch.runs) PutRun(message, run);
-  put::Text(message.text(), 4, batch.cursor);
+  put::Text(message.text(), 4, EncodeCursor(batch.cursor));
   put::Number(message.text(), 5, batch.caught_up ? 1 : 0);
   return message.Finish();
 }

@@ -26,13 +26,13 @@ Status Page::Add(const broker::StreamBatch& batch) {
     POSTROAD_TRY(AddRun(run, batch.cursor));
     if (cut_) return {};
   }
-  cursor_ = batch.cursor;
+  cursor_ = EncodeCursor(batch.cursor);
   caught_up_ = caught_up_ || batch.caught_up;
   return {};
 }
 
-Status Page::AddRun(const broker::StreamRun& run, const std::string& batch_cursor) {
-  const EventCursors cursors(batch_cursor);
+Status Page::AddRun(const broker::StreamRun& run, const Cursor& behind) {
+  const EventCursors cursors(behind);
   EventView event;
   uint64_t index = 0;
   for (const std::string_view piece : run.pieces) {
@@ -48,7 +48,7 @@ Status Page::AddRun(const broker::StreamRun& run, const std::string& batch_curso
       if (run.position) position = *run.position + (offset - run.first);
       AddComma(events_);
       AppendEventText(events_, *run.topic, offset, position, run.stored_at, event, {});
-      cursor_ = cursors.After(offset, position);
+      cursor_ = cursors.TextAfter(offset, position);
       --left_;
       ++index;
     }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/event_stream.h"
+#include "core/cursor.h"
 #include "core/error.h"
 
 namespace postroad::gateway {
@@ -28,7 +29,7 @@ class Page {
   std::string Finish();
 
  private:
-  Status AddRun(const broker::StreamRun& run, const std::string& batch_cursor);
+  Status AddRun(const broker::StreamRun& run, const Cursor& behind);
 
   uint64_t left_;
   bool cut_ = false;           // the last batch did not fit whole

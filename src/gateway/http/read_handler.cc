@@ -60,7 +60,7 @@ class EventReader {
     size_t bytes = 0;
     uint64_t events = 0;
     std::optional<Timestamp> stored_at;  // of those that came while this waited for them
-    std::string cursor;                  // behind it
+    Cursor cursor;                       // behind it
   };
   Result<Piece> Prepare(broker::StreamBatch batch);
   void Wrote(Piece piece);
@@ -86,7 +86,7 @@ class EventReader {
   journal::WaitPtr wait_;  // Idle's
   bool idle_ = false;
   std::optional<Result<broker::StreamBatch>> untold_;  // what Deliver left
-  std::string cursor_;                                 // behind all that was written
+  Cursor cursor_;                                      // behind all that was written
   uint64_t given_ = 0;                                 // events
   Offset end_;                                         // behind the last of them, in its topic
   int in_a_row_ = 0;
@@ -101,7 +101,7 @@ Status EventReader::Open() {
       stream_, exchange_.gateway().broker.OpenStream(*exchange_.request().principal, wish_.spec));
   cursor_ = stream_->Cursor();
   if (wish_.format != ReadFormat::kJson) {
-    POSTROAD_TRY(user_.Enter(wish_.spec.topics, cursor_));
+    POSTROAD_TRY(user_.Enter(wish_.spec.topics, EncodeCursor(cursor_)));
   }
   stream_->OnEnded(exchange_.executor(), [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) {
@@ -163,7 +163,7 @@ Status EventReader::AddRuns(broker::StreamBatch& batch, std::vector<SharedText>&
     given_ += count;
     end_ = OffsetOf(run, count - 1) + 1;
     if (left() > 0) continue;
-    batch.cursor = cursors.After(run, count - 1);
+    batch.cursor = cursors.After(run, count - 1).value_or(cursor_);
     return {};
   }
   return {};
@@ -181,8 +181,8 @@ Result<EventReader::Piece> EventReader::Prepare(broker::StreamBatch batch) {
   if (caught_up_ && !batch.runs.empty()) piece.stored_at = batch.runs.back().stored_at;
   if (batch.caught_up && left() > 0) {
     caught_up_ = true;
-    piece.texts.push_back(
-        std::make_shared<const std::string>(CaughtUpText(wish_.format, batch.cursor)));
+    piece.texts.push_back(std::make_shared<const std::string>(
+        CaughtUpText(wish_.format, EncodeCursor(batch.cursor))));
   }
   piece.buffers.reserve(piece.texts.size());
   for (const SharedText& text : piece.texts) {
@@ -226,14 +226,14 @@ asio::awaitable<bool> EventReader::WriteBatch(broker::StreamBatch batch) {
 // --- Waiting for more ---
 
 void EventReader::Await() {
+  if (wait_) return stream_->WaitAgain(*wait_);
   wait_ = stream_->WaitForMore(exchange_.executor(), [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) (*self)->Deliver();
   });
 }
 
 void EventReader::Deliver() {
-  if (!idle_) return;  // it looks for itself
-  wait_.reset();
+  if (!idle_) return;                 // it looks for itself
   if (DeliverNext()) return Await();  // at once, if there is more
   idle_ = false;
   exchange_.signal()->Set();
@@ -280,19 +280,20 @@ asio::awaitable<bool> EventReader::Idle() {
     ended_ = true;
     co_return true;
   }
-  if (now >= beat()) co_return co_await WriteText(HeartbeatText(wish_.format, cursor_));
+  if (now >= beat())
+    co_return co_await WriteText(HeartbeatText(wish_.format, EncodeCursor(cursor_)));
   co_return true;
 }
 
 asio::awaitable<bool> EventReader::End(Error reason) {
-  co_return co_await WriteText(EndText(wish_.format, reason, cursor_));
+  co_return co_await WriteText(EndText(wish_.format, reason, EncodeCursor(cursor_)));
 }
 
 asio::awaitable<void> EventReader::SendStream() {
   bool going = co_await exchange_.BeginStream(StreamType(wish_.format));
   if (going) {
-    std::string opening = OpeningText(wish_.format, cursor_);
-    going = co_await WriteText(opening + user_.OpenedText(cursor_));
+    const std::string cursor = EncodeCursor(cursor_);
+    going = co_await WriteText(OpeningText(wish_.format, cursor) + user_.OpenedText(cursor));
   }
   last_write_ = last_news_ = exchange_.gateway().clock.Monotonic();
   while (going && !ended_ && !Over()) {

@@ -52,19 +52,24 @@ Offset OffsetOf(const broker::StreamRun& run, uint64_t index) {
   return run.offsets.empty() ? run.first + index : run.offsets[index];
 }
 
-std::string EventCursors::After(Offset offset, std::optional<FeedPosition> position) const {
-  if (!cursor_) cursor_ = DecodeCursor(text_, "cursor").value_or(Cursor());
-  if (const auto* topic = std::get_if<TopicCursor>(&*cursor_)) {
-    return EncodeCursor(TopicCursor{topic->epoch, offset + 1, topic->topic_hash});
+std::optional<Cursor> EventCursors::After(Offset offset,
+                                          std::optional<FeedPosition> position) const {
+  if (const auto* topic = std::get_if<TopicCursor>(&cursor_)) {
+    return TopicCursor{topic->epoch, offset + 1, topic->topic_hash};
   }
-  const auto& feed = std::get<FeedCursor>(*cursor_);
-  if (feed.next.size() != 1 || !position) return {};
-  return EncodeCursor(FeedCursor{feed.epoch, {*position + 1}});
+  const auto& feed = std::get<FeedCursor>(cursor_);
+  if (feed.next.size() != 1 || !position) return std::nullopt;
+  return FeedCursor{feed.epoch, {*position + 1}};
 }
 
-std::string EventCursors::After(const broker::StreamRun& run, uint64_t index) const {
+std::optional<Cursor> EventCursors::After(const broker::StreamRun& run, uint64_t index) const {
   const Offset offset = OffsetOf(run, index);
   return After(offset, PositionOf(run, offset));
+}
+
+std::string EventCursors::TextAfter(Offset offset, std::optional<FeedPosition> position) const {
+  const auto cursor = After(offset, position);
+  return cursor ? EncodeCursor(*cursor) : std::string();
 }
 
 Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
@@ -81,7 +86,7 @@ Result<std::string> RunText(ReadFormat format, const broker::StreamRun& run,
       if (!ParseRecord(*record, event)) return Malformed();
       const Offset offset = OffsetOf(run, index);
       const std::optional<FeedPosition> position = PositionOf(run, offset);
-      const std::string cursor = cursors.After(offset, position);
+      const std::string cursor = cursors.TextAfter(offset, position);
       const bool sse = format == ReadFormat::kSse;
       if (sse && !cursor.empty()) text.append("id: ").append(cursor).append("\n");
       if (sse) text.append("data: ");

@@ -22,15 +22,16 @@ using SharedText = std::shared_ptr<const std::string>;
 // Cursors behind single events, made from the one behind the batch, which is to outlive this.
 class EventCursors {
  public:
-  explicit EventCursors(std::string_view batch_cursor) : text_(batch_cursor) {}
-  // Empty where only the batch's is known (a feed of several partitions).
-  std::string After(Offset offset, std::optional<FeedPosition> position) const;
+  explicit EventCursors(const Cursor& behind_batch) : cursor_(behind_batch) {}
+  // Nothing where only the batch's is known (a feed of several partitions).
+  std::optional<Cursor> After(Offset offset, std::optional<FeedPosition> position) const;
   // The same behind the event `index` of a run.
-  std::string After(const broker::StreamRun& run, uint64_t index) const;
+  std::optional<Cursor> After(const broker::StreamRun& run, uint64_t index) const;
+  // As text; empty for nothing.
+  std::string TextAfter(Offset offset, std::optional<FeedPosition> position) const;
 
  private:
-  const std::string_view text_;
-  mutable std::optional<Cursor> cursor_;  // once it is needed: texts that are there need none
+  const Cursor& cursor_;
 };
 
 // Of the event `index` of a run.

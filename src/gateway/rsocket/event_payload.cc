@@ -108,7 +108,7 @@ std::vector<rsocket::EncodedPayload> NoticesBefore(const broker::StreamBatch& ba
 std::vector<rsocket::EncodedPayload> NoticesAfter(const broker::StreamBatch& batch,
                                                   PayloadForm form) {
   if (form != PayloadForm::kLine || !batch.caught_up) return {};
-  return {Line({{"caught_up", json::object()}, {"cursor", batch.cursor}})};
+  return {Line({{"caught_up", json::object()}, {"cursor", EncodeCursor(batch.cursor)}})};
 }
 
 rsocket::EncodedPayload OpenedLine(std::string_view connection, std::string_view cursor) {

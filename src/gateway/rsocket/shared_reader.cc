@@ -40,8 +40,7 @@ Status SharedReader::OpenAt(broker::StreamStart start) {
     (*self)->broker_ended_ = true;
     (*self)->Pump();
   });
-  POSTROAD_ASSIGN(const TopicCursor at, TopicCursorOf(events_->Cursor()));
-  position_ = at.next;
+  position_ = TopicCursorOf(events_->Cursor()).next;
   return {};
 }
 
@@ -57,7 +56,7 @@ Status SharedReader::Open(const auth::Principal& principal, broker::UserConnecti
                               if (const auto self = weak.lock()) (*self)->Pump();
                             });
   if (form_ == PayloadForm::kLine) {
-    notices_.push_back(OpenedLine(connection.name(), events_->Cursor()));
+    notices_.push_back(OpenedLine(connection.name(), EncodeCursor(events_->Cursor())));
   }
   return {};
 }
@@ -124,7 +123,7 @@ Result<bool> SharedReader::Take(const broker::Turns::Next& next) {
 }
 
 Status SharedReader::Load(broker::StreamBatch batch) {
-  POSTROAD_ASSIGN(const TopicCursor cursor, TopicCursorOf(batch.cursor));
+  const TopicCursor cursor = TopicCursorOf(batch.cursor);
   runs_.clear();
   position_ = cursor.next;
   if (form_ == PayloadForm::kPlain) {

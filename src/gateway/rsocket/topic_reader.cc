@@ -43,12 +43,6 @@ Result<broker::StreamStart> StartOf(const json::object& object, broker::StreamSt
 
 }  // namespace
 
-Result<TopicCursor> TopicCursorOf(const std::string& text) {
-  POSTROAD_ASSIGN(const Cursor cursor, DecodeCursor(text, "cursor"));
-  if (const auto* topic = std::get_if<TopicCursor>(&cursor)) return *topic;
-  return Invalid("cursor", "is of several topics", "BAD_CURSOR");
-}
-
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
                                      std::string_view data) {
   ReadRequest request{.topic = Expand(route.topic, user), .start = broker::FromEnd{}};
@@ -86,27 +80,29 @@ Status TopicReader::Open(const auth::Principal& principal, broker::UserConnectio
   events_->OnEnded(gateway_.cores.at(core_), [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) (*self)->Pump();
   });
-  const std::string cursor = events_->Cursor();
-  POSTROAD_ASSIGN(const TopicCursor at, TopicCursorOf(cursor));
-  reading_ =
-      connection.Read(request.topic, {.start = at.next, .acks = form_ != PayloadForm::kPlain});
-  if (form_ == PayloadForm::kLine) AddNotices({OpenedLine(connection.name(), cursor)});
+  const Cursor at = events_->Cursor();
+  reading_ = connection.Read(
+      request.topic, {.start = TopicCursorOf(at).next, .acks = form_ != PayloadForm::kPlain});
+  if (form_ == PayloadForm::kLine) AddNotices({OpenedLine(connection.name(), EncodeCursor(at))});
   return {};
 }
 
 void TopicReader::OnRoom() { Pump(); }
 
 void TopicReader::Pump() {
+  bool at_end = false;
   while (!ended_ && SendRead()) {
-    wait_.reset();
+    if (at_end) return Wait();
     auto batch = events_->Next();
     if (!batch) return Fail(batch.error());
     if (batch->Empty()) return Wait();
+    at_end = batch->at_end;
     if (auto read = Read(*std::move(batch)); !read) return Fail(read.error());
   }
 }
 
 void TopicReader::Wait() {
+  if (wait_) return events_->WaitAgain(*wait_);
   wait_ = events_->WaitForMore(gateway_.cores.at(core_), [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) (*self)->Pump();
   });
@@ -119,7 +115,7 @@ void TopicReader::AddNotices(std::vector<rsocket::EncodedPayload> notices) {
 }
 
 Status TopicReader::Read(broker::StreamBatch batch) {
-  POSTROAD_ASSIGN(TopicCursor cursor, TopicCursorOf(batch.cursor));
+  const TopicCursor& cursor = TopicCursorOf(batch.cursor);
   if (form_ == PayloadForm::kPlain) {
     TopicCursor behind = cursor;
     if (!batch.runs.empty()) behind.next = batch.runs.front().first;

@@ -27,8 +27,10 @@ struct ReadRequest {
 Result<ReadRequest> ParseReadRequest(const Route& route, std::string_view user,
                                      std::string_view data);
 
-// The cursor of a stream of one topic.
-Result<TopicCursor> TopicCursorOf(const std::string& text);
+// Where a stream of one topic is.
+inline const TopicCursor& TopicCursorOf(const Cursor& cursor) {
+  return std::get<TopicCursor>(cursor);
+}
 
 class TopicReader final : public rsocket::StreamHandler {
  public:

@@ -11,6 +11,8 @@ namespace postroad::outbox {
 namespace {
 
 constexpr size_t kCleanRows = 5000;
+// A page of less is taken for all that there was.
+constexpr uint64_t kFewRows = 200;
 
 std::string Value(const SqlSession::Row& row, size_t column) { return row[column].value_or(""); }
 uint64_t Number(const SqlSession::Row& row, size_t column) {
@@ -107,6 +109,8 @@ Result<PagePtr> FlagSource::Read() {
   POSTROAD_TRY(session_->ReadPage(PageSql(), *page));
   if (!page->last) return PagePtr();
   in_flight_ = true;
+  const size_t rows = page->batch->events.size() + page->bad.size();
+  page->caught_up = rows < std::min(kFewRows, options_.batch_rows);
   return page;
 }
 

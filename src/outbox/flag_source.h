@@ -29,9 +29,11 @@ class FlagSource final : public Source {
   Status KeepAlive() override { return session_->KeepAlive(); }
   Result<PagePtr> Read() override;
   Status Settle(const PagePtr& page, std::span<const EventResult> results) override;
+  Status Pace() override { return session_->Pace(); }
   Result<bool> Wait(Duration at_most) override { return session_->Wait(at_most); }
   Result<Cleaned> Clean() override;
   Result<Lag> MeasureLag() override;
+  Result<std::vector<std::string>> Advice() override { return session_->Advice(); }
   Result<std::vector<PoisonRow>> ListPoison(size_t limit) override;
   Result<uint64_t> RetryPoison(const std::optional<std::string>& id) override;
   Result<uint64_t> DropPoison(const std::optional<std::string>& id) override;

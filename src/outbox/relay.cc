@@ -171,7 +171,8 @@ Status Relay::Pass(bool& busy) {
   if (!flight_ || !flight_->page->caught_up) return {};
   const std::unique_ptr<Flight> last = std::move(flight_);
   POSTROAD_TRY(Await(*last));
-  return Settle(*last);
+  POSTROAD_TRY(Settle(*last));
+  return source_->Pace();
 }
 
 // The session ends with a page on its way: what the target confirms of it at once is settled if the

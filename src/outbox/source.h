@@ -78,6 +78,9 @@ class Source {
   // read again, but those that were left. Pages are settled in the order read.
   virtual Status Settle(const PagePtr& page, std::span<const EventResult> results) = 0;
 
+  // After a page that was caught up, and before the next look: where rows come fast, a moment in
+  // which more of them come together.
+  virtual Status Pace() { return {}; }
   // Until there may be something new (a notification), or the time is over, or the waker stops.
   // True if there was a notification.
   virtual Result<bool> Wait(Duration at_most) = 0;
@@ -89,6 +92,9 @@ class Source {
   };
   virtual Result<Cleaned> Clean() = 0;
   virtual Result<Lag> MeasureLag() = 0;
+
+  // What would make it better, for people. On a connected source, by anybody.
+  virtual Result<std::vector<std::string>> Advice() { return std::vector<std::string>(); }
 
   // --- Rows set aside. On a connected source, by anybody. ---
   virtual Result<std::vector<PoisonRow>> ListPoison(size_t limit) = 0;

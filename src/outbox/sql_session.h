@@ -40,6 +40,8 @@ class SqlSession {
   // Whether a relay of that name leads. Of a session that does not.
   virtual Result<bool> IsLed(const std::string& name) = 0;
   virtual Status KeepAlive() = 0;
+  virtual Result<std::vector<std::string>> Advice() { return std::vector<std::string>(); }
+  virtual Status Pace() { return {}; }
   virtual Result<bool> Wait(Duration at_most) = 0;
 
   virtual const Dialect& dialect() const = 0;

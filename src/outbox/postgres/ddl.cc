@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/event.h"
 #include "core/utf8.h"
 #include "outbox/postgres/connection.h"
 
@@ -66,23 +67,33 @@ CREATE TABLE IF NOT EXISTS {poison} (
 )";
 
 // NOTIFY makes transactions commit one after another (it locks the queue until the commit is on
-// disk), so of those under way at once only one notifies; the relay looks often while rows come.
+// disk), and wakes the relay for each. The keys are numbers known here, the cheapest condition
+// comes first, and it is no WHEN of the trigger, which PostgreSQL would parse for each statement:
+// where the relay is awake, the trigger costs little more than being called.
 constexpr std::string_view kNotify = R"(
--- Wakes the relay when the transaction commits. NOTIFY makes commits queue for each other, so of
--- the transactions under way only one notifies; while rows come the relay looks by itself, too.
+-- Wakes the relay when the transaction commits, if the relay sleeps. While rows come fast, it looks
+-- every 2 ms by itself and holds the first lock: trying that fails then, and nothing is notified.
+-- NOTIFY makes commits queue for each other, so of the transactions that write in the same 10 ms
+-- and are under way only one notifies; the relay looks often once rows come, too.
 -- PostgreSQL refuses PREPARE TRANSACTION after a NOTIFY: where transactions have two phases,
 -- SET postroad.notify = 'off' (of the session, role or database), and the relay looks by itself.
 CREATE OR REPLACE FUNCTION {notify}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF coalesce(current_setting('postroad.notify', true), '') <> 'off'
-     AND pg_try_advisory_xact_lock(hashtextextended({channel_text}, 0)) THEN
+  IF pg_try_advisory_lock_shared({wake_key}) AND pg_advisory_unlock_shared({wake_key})
+     AND coalesce(current_setting('postroad.notify', true), '') <> 'off'
+     AND pg_try_advisory_xact_lock(
+           {commit_key} + (extract(epoch FROM clock_timestamp()) * 100)::bigint) THEN
     PERFORM pg_notify({channel_text}, '');
   END IF;
   RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS postroad_notify ON {table};
-CREATE TRIGGER postroad_notify AFTER INSERT ON {table}
-  FOR EACH STATEMENT EXECUTE FUNCTION {notify}();
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_trigger
+                 WHERE tgrelid = {table_text}::regclass AND tgname = 'postroad_notify') THEN
+    CREATE TRIGGER postroad_notify AFTER INSERT ON {table}
+      FOR EACH STATEMENT EXECUTE FUNCTION {notify}();
+  END IF;
+END $$;
 )";
 
 // One for each form of payload.
@@ -114,6 +125,12 @@ std::pair<std::string, std::string> Parts(const std::string& table) {
   return {table.substr(0, dot + 1), table.substr(dot + 1)};
 }
 
+// Of an advisory lock; a time can be added to it.
+int64_t KeyOf(const std::string& table, std::string_view use) {
+  constexpr uint64_t kMask = (uint64_t{1} << 62) - 1;
+  return static_cast<int64_t>(EventFingerprint(Channel(table), use) & kMask);
+}
+
 std::string Filled(std::string_view pattern, const std::string& table) {
   const auto [schema, name] = Parts(table);
   const std::string post = name == "postroad_outbox" ? "postroad_post" : name + "_post";
@@ -124,6 +141,9 @@ std::string Filled(std::string_view pattern, const std::string& table) {
   Replace(text, "{poison}", Connection::Quote(PoisonTable(table)));
   Replace(text, "{notify}", Connection::Quote(schema + name + "_notify"));
   Replace(text, "{channel_text}", Connection::Literal(Channel(table)));
+  Replace(text, "{table_text}", Connection::Literal(Connection::Quote(table)));
+  Replace(text, "{wake_key}", "bigint '" + std::to_string(WakeKey(table)) + "'");
+  Replace(text, "{commit_key}", "bigint '" + std::to_string(KeyOf(table, "commit")) + "'");
   Replace(text, "{post}", Connection::Quote(schema + post));
   return text;
 }
@@ -156,6 +176,8 @@ std::string Channel(const std::string& table) {
   std::ranges::replace(channel, '.', '_');
   return channel;
 }
+
+int64_t WakeKey(const std::string& table) { return KeyOf(table, "wake"); }
 
 std::string Ddl(const SourceOptions& options) {
   const std::string& table = options.table;

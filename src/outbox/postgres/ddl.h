@@ -2,6 +2,7 @@
 #ifndef POSTROAD_OUTBOX_POSTGRES_DDL_H_
 #define POSTROAD_OUTBOX_POSTGRES_DDL_H_
 
+#include <cstdint>
 #include <string>
 
 #include "outbox/options.h"
@@ -17,6 +18,8 @@ std::string Ddl(const SourceOptions& options);
 std::string ProgressTable(const std::string& table);
 std::string PoisonTable(const std::string& table);
 std::string Channel(const std::string& table);
+// Of the advisory lock that says whether writers notify: see wakefulness.h.
+int64_t WakeKey(const std::string& table);
 
 }  // namespace postroad::outbox::postgres
 

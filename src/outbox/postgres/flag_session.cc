@@ -40,7 +40,13 @@ Status FlagSession::Connect() {
 Result<bool> FlagSession::Lead() {
   POSTROAD_ASSIGN(const bool leads, TryLead(*connection_, options_));
   if (leads) POSTROAD_TRY(Listen(*connection_, options_));
+  wakefulness_.Begin();
   return leads;
+}
+
+Status FlagSession::KeepAlive() {
+  POSTROAD_TRY(wakefulness_.Rest(*connection_));
+  return connection_->KeepAlive();
 }
 
 std::string FlagSession::Literal(std::string_view text) const {
@@ -75,6 +81,7 @@ Result<uint64_t> FlagSession::Change(const std::string& sql) {
 
 Status FlagSession::ReadPage(const std::string& sql, TablePage& page) {
   POSTROAD_ASSIGN(const Rows rows, connection_->Run(sql, {}, /*binary=*/true));
+  wakefulness_.NoteLook(static_cast<size_t>(rows.size()));
   table_->ReadRows(rows, page);
   return {};
 }

@@ -11,6 +11,7 @@
 #include "outbox/postgres/connection.h"
 #include "outbox/postgres/session.h"
 #include "outbox/postgres/table.h"
+#include "outbox/postgres/wakefulness.h"
 #include "outbox/sql_session.h"
 #include "outbox/waker.h"
 
@@ -18,15 +19,20 @@ namespace postroad::outbox::postgres {
 
 class FlagSession final : public SqlSession {
  public:
-  FlagSession(const SourceOptions& options, Waker& waker) : options_(options), waker_(waker) {}
+  FlagSession(const SourceOptions& options, Waker& waker)
+      : options_(options), waker_(waker), wakefulness_(options.table, waker) {}
 
   Status Connect() override;
   Result<bool> Lead() override;
   Result<bool> IsLed(const std::string& name) override {
     return postgres::IsLed(*connection_, options_, name);
   }
-  Status KeepAlive() override { return connection_->KeepAlive(); }
-  Result<bool> Wait(Duration at_most) override { return connection_->WaitForNotice(at_most); }
+  Status KeepAlive() override;
+  Result<std::vector<std::string>> Advice() override {
+    return TriggerAdvice(*connection_, options_);
+  }
+  Status Pace() override { return wakefulness_.Pace(*connection_); }
+  Result<bool> Wait(Duration at_most) override { return wakefulness_.Wait(*connection_, at_most); }
   const Dialect& dialect() const override;
   std::string Quote(std::string_view name) const override { return Connection::Quote(name); }
   std::string Literal(std::string_view text) const override;
@@ -41,6 +47,7 @@ class FlagSession final : public SqlSession {
   Waker& waker_;
   std::unique_ptr<Connection> connection_;
   std::optional<Table> table_;
+  Wakefulness wakefulness_;
 };
 
 }  // namespace postroad::outbox::postgres

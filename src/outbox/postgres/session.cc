@@ -67,4 +67,26 @@ Status Listen(Connection& connection, const SourceOptions& options) {
   return connection.RunScript("LISTEN \"" + Channel(options.table) + "\"");
 }
 
+Result<std::vector<std::string>> TriggerAdvice(Connection& connection,
+                                               const SourceOptions& options) {
+  // By the lock that it asks for.
+  POSTROAD_ASSIGN(
+      const Rows rows,
+      connection.Run("SELECT strpos(p.prosrc, $2) > 0 FROM pg_trigger t JOIN pg_proc p ON p.oid = "
+                     "t.tgfoid WHERE t.tgrelid = to_regclass($1) AND t.tgname = 'postroad_notify'",
+                     {Connection::Quote(options.table), std::to_string(WakeKey(options.table))}));
+  std::vector<std::string> advice;
+  if (rows.size() == 0) {
+    advice.push_back("no trigger wakes the relay, which looks every " +
+                     FormatDuration(options.poll_interval) +
+                     "; `postroad outbox install` makes it");
+  } else if (!rows.Flag(0, 0)) {
+    advice.push_back(
+        "the trigger that wakes the relay is an older version's, which notifies more often than it "
+        "need, or was made under another name of the table, and does not wake it; `postroad outbox "
+        "install` replaces it");
+  }
+  return advice;
+}
+
 }  // namespace postroad::outbox::postgres

@@ -3,6 +3,8 @@
 #define POSTROAD_OUTBOX_POSTGRES_SESSION_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "outbox/options.h"
 #include "outbox/postgres/connection.h"
@@ -17,6 +19,9 @@ Result<bool> TryLead(Connection& connection, const SourceOptions& options);
 Result<bool> IsLed(Connection& connection, const SourceOptions& options, const std::string& name);
 // From now on the table's trigger wakes this session.
 Status Listen(Connection& connection, const SourceOptions& options);
+// If there is no such trigger, or it is not the one that `postroad outbox install` makes now.
+Result<std::vector<std::string>> TriggerAdvice(Connection& connection,
+                                               const SourceOptions& options);
 
 }  // namespace postroad::outbox::postgres
 

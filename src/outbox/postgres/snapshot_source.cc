@@ -8,7 +8,6 @@
 
 #include "core/bytes.h"
 #include "outbox/postgres/ddl.h"
-#include "outbox/postgres/session.h"
 
 namespace postroad::outbox::postgres {
 namespace {
@@ -42,6 +41,7 @@ SnapshotSource::SnapshotSource(const SourceOptions& options, Waker& waker)
       waker_(waker),
       progress_(Connection::Quote(ProgressTable(options.table))),
       poison_(options.table, options.name),
+      wakefulness_(options.table, waker),
       text_(Connection::Quote(options.table)) {}
 
 Status SnapshotSource::Connect() {
@@ -83,7 +83,13 @@ Result<bool> SnapshotSource::Lead() {
   if (!leads) return false;
   POSTROAD_TRY(LoadProgress());
   POSTROAD_TRY(Listen(*connection_, options_));
+  wakefulness_.Begin();
   return true;
+}
+
+Status SnapshotSource::KeepAlive() {
+  POSTROAD_TRY(wakefulness_.Rest(*connection_));
+  return connection_->KeepAlive();
 }
 
 Status SnapshotSource::LoadProgress() {
@@ -161,6 +167,7 @@ Result<PagePtr> SnapshotSource::ReadFew(bool& many) {
                                                     {std::to_string(options_.batch_bytes),
                                                      XmaxOf(read_.seen), XipOf(read_.seen)},
                                                     true));
+  wakefulness_.NoteLook(static_cast<size_t>(rows.size()));
   if (rows.size() == 0) return PagePtr();
   const uint64_t count = GetBig64(rows.Get(0, kFewCount).data());
   many =
@@ -279,7 +286,9 @@ Status SnapshotSource::SaveProgress(const Position& position, const std::string&
                                        " is gone; everything that is kept is sent again");
 }
 
-Result<bool> SnapshotSource::Wait(Duration at_most) { return connection_->WaitForNotice(at_most); }
+Result<bool> SnapshotSource::Wait(Duration at_most) {
+  return wakefulness_.Wait(*connection_, at_most);
+}
 
 Result<std::vector<PoisonRow>> SnapshotSource::ListPoison(size_t limit) {
   return poison_.List(*connection_, limit);

@@ -17,7 +17,9 @@
 #include "outbox/options.h"
 #include "outbox/postgres/connection.h"
 #include "outbox/postgres/poison.h"
+#include "outbox/postgres/session.h"
 #include "outbox/postgres/table.h"
+#include "outbox/postgres/wakefulness.h"
 #include "outbox/source.h"
 #include "outbox/waker.h"
 
@@ -29,12 +31,16 @@ class SnapshotSource final : public Source {
 
   Status Connect() override;
   Result<bool> Lead() override;
-  Status KeepAlive() override { return connection_->KeepAlive(); }
+  Status KeepAlive() override;
   Result<PagePtr> Read() override;
   Status Settle(const PagePtr& page, std::span<const EventResult> results) override;
+  Status Pace() override { return wakefulness_.Pace(*connection_); }
   Result<bool> Wait(Duration at_most) override;
   Result<Cleaned> Clean() override;
   Result<Lag> MeasureLag() override;
+  Result<std::vector<std::string>> Advice() override {
+    return TriggerAdvice(*connection_, options_);
+  }
   Result<std::vector<PoisonRow>> ListPoison(size_t limit) override;
   Result<uint64_t> RetryPoison(const std::optional<std::string>& id) override;
   Result<uint64_t> DropPoison(const std::optional<std::string>& id) override;
@@ -72,6 +78,7 @@ class SnapshotSource final : public Source {
   const Poison poison_;
   std::unique_ptr<Connection> connection_;
   std::optional<Table> table_;
+  Wakefulness wakefulness_;
   std::string text_;  // the table's quoted name
   Position read_, settled_;
   int64_t in_pass_ = 0;  // rows of a pass small enough for one page; 0: read by id

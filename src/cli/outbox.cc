@@ -132,6 +132,8 @@ Status Check(const SourceArgs& args) {
   Tool tool;
   POSTROAD_TRY(tool.Open(args));
   Print("all is well: the table, its columns and this user's rights\n");
+  POSTROAD_ASSIGN(const auto advice, tool->Advice());
+  for (const std::string& one : advice) Print("but: " + one + "\n");
   return {};
 }
 

@@ -50,6 +50,7 @@ TEST_F(ServeOutbox, FromAnEmptyDatabaseToTheEvent) {
   EXPECT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0) << "a second time";
   const Ended checked = Postroad({"outbox", "check", "--config", folder / "postroad.toml"});
   EXPECT_EQ(checked.code, 0) << checked.output;
+  EXPECT_THAT(checked.output, Not(HasSubstr("but:")));
   ServerProcess server({.config = config});
   ASSERT_TRUE(server.ready());
   sql.Run("SELECT postroad_post('orders', '{\"order\": 42}', key => 'customer-7')");
@@ -72,6 +73,14 @@ TEST_F(ServeOutbox, TheExampleInSqlAlone) {
     return Postroad({"scheduled", "list", "--server", server.grpc()}).output.find("reminders") !=
            std::string::npos;
   }));
+}
+
+TEST_F(ServeOutbox, CheckTellsOfAMissingTrigger) {
+  ASSERT_EQ(Postroad({"outbox", "install", "--url", url}).code, 0);
+  sql.Run("DROP TRIGGER postroad_notify ON postroad_outbox");
+  const Ended checked = Postroad({"outbox", "check", "--config", folder / "postroad.toml"});
+  EXPECT_EQ(checked.code, 0) << "it works without, by looking";
+  EXPECT_THAT(checked.output, HasSubstr("but: no trigger wakes the relay"));
 }
 
 // The server dies at any moment of relaying: nothing is lost, nothing is there twice.

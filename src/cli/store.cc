@@ -88,7 +88,7 @@ Status OnlineStats(const Context& context) {
   table.Row({"epoch", stats.epoch});
   table.Row({"on disk",
              HumanBytes(stats.disk_bytes) + ", " + HumanBytes(stats.free_disk_bytes) + " free"});
-  table.Row({"topics", HumanCount(stats.topics) + " (estimated)"});
+  table.Row({"topics", HumanCount(stats.topics)});
   table.Row({"subscriptions", HumanCount(stats.subscriptions)});
   table.Row({"feed", std::to_string(stats.feed_first) + " to " + std::to_string(stats.feed_next) +
                          " (the next)"});
@@ -118,7 +118,7 @@ Status OfflineStats(const Context& context, const std::string& directory) {
   table.Row({"epoch", EpochText(store->epoch())});
   table.Row({"on disk",
              HumanBytes(stats.disk_bytes) + ", " + HumanBytes(stats.free_disk_bytes) + " free"});
-  table.Row({"topics", HumanCount(stats.topics) + " (estimated)"});
+  table.Row({"topics", HumanCount(stats.topics)});
   table.Row({"feed", std::to_string(stats.feed.first.value()) + " to " +
                          std::to_string(stats.feed.next.value()) + " (the next)"});
   AddDetails(table, stats.details);

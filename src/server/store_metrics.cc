@@ -7,7 +7,7 @@ Metrics::Registration AddStoreMetrics(Metrics& metrics, store::Store& store) {
   Gauge& disk = metrics.GetGauge("postroad_store_disk_bytes", "Size of the store's files.");
   Gauge& free = metrics.GetGauge("postroad_store_free_disk_bytes",
                                  "Free space on the disk that the store is on.");
-  Gauge& topics = metrics.GetGauge("postroad_store_topics", "Topics, estimated.");
+  Gauge& topics = metrics.GetGauge("postroad_store_topics", "Topics that there are.");
   Gauge& events = metrics.GetGauge("postroad_store_feed_position",
                                    "Events ever stored in this store, over all topics.");
   return metrics.OnRender([&, &store = store] {

@@ -111,7 +111,7 @@ struct FeedBounds {
 struct StoreStats {
   uint64_t disk_bytes = 0;       // on disk, all files
   uint64_t free_disk_bytes = 0;  // for this user, on the store's file system
-  uint64_t topics = 0;           // estimated
+  uint64_t topics = 0;
   FeedBounds feed;
   std::vector<std::pair<std::string, std::string>> details;  // engine's own, for people
 };

@@ -60,6 +60,8 @@ TEST_F(StoreTest, StatsOnlineAndOffline) {
   const auto offline = shell_.Json("$P store stats " + data);
   EXPECT_EQ(offline.at("feed_next"), 10);
   EXPECT_EQ(offline.at("epoch"), online.at("epoch"));
+  EXPECT_EQ(online.at("topics"), 1);
+  EXPECT_EQ(offline.at("topics"), 1);
 }
 
 TEST_F(StoreTest, CheckFindsDamage) {

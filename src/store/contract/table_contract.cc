@@ -135,5 +135,25 @@ TEST_P(StoreContract, StatisticsTellSizes) {
   EXPECT_EQ(stats->topics, 1u);
 }
 
+TEST_P(StoreContract, TopicsAreCounted) {
+  const auto count = [&] { return store().Stats()->topics; };
+  EXPECT_EQ(count(), 0u);
+  Append({{"a", 1, "x", At(0)}, {"b", 1, "x", At(0)}, {"a", 1, "x", At(0)}});
+  Append("a", 1, "again");
+  EXPECT_EQ(count(), 2u);
+  Append("c", 1, "x");
+  ASSERT_TRUE(store().DeleteTopic("a"));
+  EXPECT_FALSE(store().DeleteTopic("a"));
+  EXPECT_EQ(count(), 2u);
+  under_test().Reopen();
+  EXPECT_EQ(count(), 2u);
+  Append("a", 1, "a new one");
+  under_test().Reopen();
+  EXPECT_EQ(count(), 3u);
+  const std::string path = under_test().NewPath();
+  ASSERT_TRUE(store().Backup(path));
+  EXPECT_EQ(under_test().Restore(path)->store().Stats()->topics, 3u);
+}
+
 }  // namespace
 }  // namespace postroad::store

@@ -223,6 +223,7 @@ rocksdb::WriteBatch& AppendPlan::Finish(std::span<const Mutation> mutations) {
 
 void AppendPlan::Publish() {
   for (const Topic& topic : topics_) store_.cache_.Put(topic.name, topic.state);
+  store_.topics_ += next_topic_.value() - store_.next_topic_.value();
   store_.next_topic_ = next_topic_;
   store_.last_stored_ = stored_at_;
   store_.feed_next_.store(next_position_.value());

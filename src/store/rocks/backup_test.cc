@@ -5,7 +5,9 @@
 #include <fstream>
 #include <thread>
 
+#include "store/rocks/engine.h"
 #include "store/rocks/rocks_store.h"
+#include "store/rocks/store_keys.h"
 #include "store/rocks/testing.h"
 
 namespace postroad::store {
@@ -132,6 +134,28 @@ TEST(Retention, FreesTheSpaceOfManySmallTrimsInTheEnd) {
     }
   }
   EXPECT_TRUE(ShrinksTo(*store, 45 << 20)) << "of 96 MB: " << store->Stats()->disk_bytes;
+}
+
+// Before it was counted, nothing told how many topics had been deleted.
+TEST(Open, TopicsOfAStoreThatDidNotCountThemAreCounted) {
+  TemporaryFolder folder;
+  {
+    const auto store = OpenStore(folder / "data");
+    for (const char* topic : {"a", "b", "c"}) ASSERT_TRUE(AppendOne(*store, topic));
+    ASSERT_TRUE(store->DeleteTopic("b"));
+  }
+  {
+    const auto engine = Engine::Open({.directory = folder / "data"}, Engine::Mode::kOpen);
+    ASSERT_TRUE(engine);
+    rocksdb::WriteBatch batch = Engine::NewBatch(true);
+    (void)batch.Delete(kDeletedTopicsKey);
+    ASSERT_TRUE((*engine)->Commit(batch, true));
+  }
+  for (uint64_t expected = 2; expected < 4; ++expected) {
+    const auto store = OpenStore(folder / "data");
+    EXPECT_EQ(store->Stats()->topics, expected);
+    ASSERT_TRUE(AppendOne(*store, "new/" + std::to_string(expected)));
+  }
 }
 
 }  // namespace

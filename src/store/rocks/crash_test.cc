@@ -270,6 +270,39 @@ TEST(Crash, AFlippedByteInATableFileIsToldWithTopicAndOffset) {
   EXPECT_FALSE(report->problems.empty());
 }
 
+// What is wrong with a topic's first run is told like any other: its name comes from the runs behind
+// it, or from the list of topics where there are none.
+TEST(Crash, ADamageInTheFirstRunIsToldWithTopicAndOffset) {
+  TemporaryFolder folder;
+  MakeFlushedStore(folder / "data");
+  {
+    const auto store = OpenStore(folder / "data");
+    ASSERT_TRUE(AppendOne(*store, "whole", 2000, false));
+    ASSERT_TRUE(store->Backup(folder / "second"));  // which flushes
+  }
+  FlipByte(LargestFile(folder / "data", "", ".sst"), 100);
+  const auto store = OpenStore(folder / "data");
+  const auto topic = store->FindTopic("a");
+  const auto expect_told = [](const Error& error) {
+    EXPECT_EQ(error.code, ErrorCode::kDataLoss);
+    EXPECT_THAT(error.message, HasSubstr("topic a: the run at offset 0 "));
+    EXPECT_THAT(error.message, HasSubstr("postroad store check"));
+  };
+  ASSERT_FALSE(topic);
+  expect_told(topic.error());
+  const auto listed = store->ListTopics("", "", 10, false);
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 2u);
+  const auto runs = store->ReadRuns(listed->front().id, Offset(0), 10 << 20);
+  ASSERT_FALSE(runs);
+  expect_told(runs.error());
+  EXPECT_TRUE(store->ReadRuns(listed->front().id, Offset(100), 10'000)) << "what comes behind it";
+  EXPECT_TRUE(AppendOne(*store, "whole")) << "other topics go on";
+  const auto appended = AppendOne(*store, "a");
+  ASSERT_TRUE(appended) << "and so does this one, whose end can be read";
+  EXPECT_EQ(appended->first, Offset(1000));
+}
+
 TEST(Crash, ATruncatedTableFileRefusesToStart) {
   TemporaryFolder folder;
   MakeFlushedStore(folder / "data");

@@ -1,4 +1,5 @@
 // Opening and creating a store.
+#include <algorithm>
 #include <filesystem>
 
 #include "core/bytes.h"
@@ -40,6 +41,7 @@ Status CreateStore(const RocksOptions& options) {
   rocksdb::WriteBatch batch = Engine::NewBatch(true);
   if (!epoch) (void)batch.Put(kEpochKey, NumberKey(RandomEpoch().value()));
   (void)batch.Put(kCleanKey, "");
+  (void)batch.Put(kDeletedTopicsKey, NumberKey(0));
   POSTROAD_TRY(engine->Commit(batch, true));
   return WriteFormatFile(options.directory);
 }
@@ -72,9 +74,29 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Start(DirectoryLock lock,
   std::unique_ptr<RocksStore> store(new RocksStore(std::move(lock), std::move(engine)));
   store->epoch_ = Epoch(*epoch);
   if (next_topic) store->next_topic_ = TopicId(*next_topic);
+  POSTROAD_TRY(store->LoadTopicCount());
   POSTROAD_TRY(store->LoadFeedEnd());
   POSTROAD_TRY(store->TakeCleanMark());
   return store;
+}
+
+Status RocksStore::LoadTopicCount() {
+  const uint64_t given = next_topic_.value() - 1;  // ids
+  POSTROAD_ASSIGN(const auto deleted, GetNumber(*engine_, kDeletedTopicsKey));
+  if (deleted) {
+    deleted_topics_ = std::min(*deleted, given);
+    topics_ = given - deleted_topics_;
+    return {};
+  }
+  const auto topics = engine_->Iterate(Family::kTopics);
+  for (topics->SeekToFirst(); topics->Valid(); topics->Next()) ++topics_;
+  if (!topics->status().ok()) {
+    return Fail(engine_->FromRocks(topics->status(), "cannot count the topics"));
+  }
+  deleted_topics_ = given - std::min<uint64_t>(topics_, given);
+  rocksdb::WriteBatch batch = Engine::NewBatch(true);
+  (void)batch.Put(kDeletedTopicsKey, NumberKey(deleted_topics_));
+  return engine_->Commit(batch, true);
 }
 
 Status RocksStore::TakeCleanMark() {

@@ -70,6 +70,7 @@ class RocksStore final : public Store {
   RocksStore(DirectoryLock lock, std::unique_ptr<Engine> engine);
   Status LoadFeedEnd();
   Status TakeCleanMark();
+  Status LoadTopicCount();
 
   // Where the topic's log ends, in what `runs` sees.
   Result<TopicState> LoadState(const TopicValue& topic, TopicRuns& runs);
@@ -94,7 +95,9 @@ class RocksStore final : public Store {
   TopicCache cache_;         // guarded by append_mutex_, but for its size
   TopicId next_topic_{1};    // guarded by append_mutex_
   Timestamp last_stored_{};  // guarded by append_mutex_
+  uint64_t deleted_topics_ = 0;  // guarded by append_mutex_
   // What is committed; written under append_mutex_ (feed_first_: by TrimFeed).
+  std::atomic<uint64_t> topics_ = 0;
   std::atomic<uint64_t> feed_first_ = 0;
   std::atomic<uint64_t> feed_next_ = 0;
 };

@@ -22,8 +22,7 @@ Result<StoreStats> RocksStore::Stats() {
   StoreStats stats;
   stats.disk_bytes = FileBytes(engine_->directory());
   stats.free_disk_bytes = engine_->FreeBytes();
-  engine_->db().GetIntProperty(engine_->family(Family::kTopics), "rocksdb.estimate-num-keys",
-                               &stats.topics);
+  stats.topics = topics_;
   POSTROAD_ASSIGN(stats.feed, ReadFeedBounds());
   for (const char* property :
        {"rocksdb.cur-size-all-mem-tables", "rocksdb.block-cache-usage",

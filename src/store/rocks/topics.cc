@@ -3,6 +3,7 @@
 #include <array>
 
 #include "store/rocks/rocks_store_impl.h"
+#include "store/rocks/store_keys.h"
 #include "store/rocks/topic_runs.h"
 
 namespace postroad::store {
@@ -155,7 +156,10 @@ Status RocksStore::DeleteTopic(std::string_view name) {
     DropRuns(batch, runs, next);
     (void)batch.Delete(engine_->family(Family::kTopics), ToSlice(name));
     (void)batch.Delete(engine_->family(Family::kTrims), NumberKey(id.value()));
+    (void)batch.Put(kDeletedTopicsKey, NumberKey(deleted_topics_ + 1));
     POSTROAD_TRY(engine_->Commit(batch, true));
+    ++deleted_topics_;
+    --topics_;
     cache_.Erase(name);
   }
   reclaimer_.ReclaimRuns(RunKey(id, Offset(0)), RunKey(id, next));

@@ -1,13 +1,19 @@
 // See memory.h.
 #include "server/memory.h"
 
-#include <malloc.h>
 #include <sys/resource.h>
+
+#include <cstddef>
+#include <cstdint>
+
+// jemalloc's, which the programs are linked with; the sanitizers' builds are not.
+extern "C" __attribute__((weak)) int mallctl(const char* name, void* old, size_t* old_size,
+                                             void* value, size_t value_size) noexcept;
 
 namespace postroad::server {
 namespace {
 
-constexpr size_t kWorthTrimming = 16 << 20;
+constexpr size_t kWorthReturning = 16 << 20;
 // Quiet: under this share of one processor.
 constexpr double kQuietShare = 0.05;
 
@@ -20,7 +26,21 @@ Duration CpuTime() {
   return time(usage.ru_utime) + time(usage.ru_stime);
 }
 
+size_t Statistic(const char* name) {
+  size_t value = 0;
+  size_t size = sizeof value;
+  return mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
+}
+
 }  // namespace
+
+void ReturnFreeMemory() {
+  if (mallctl == nullptr) return;
+  uint64_t epoch = 1;  // the statistics are as of the last time this was set
+  mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch);
+  if (Statistic("stats.resident") < Statistic("stats.active") + kWorthReturning) return;
+  mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // MALLCTL_ARENAS_ALL
+}
 
 MemoryKeeper::MemoryKeeper(Clock& clock)
     : clock_(clock), last_tick_(clock.Monotonic()), last_cpu_(CpuTime()) {}
@@ -29,8 +49,7 @@ void MemoryKeeper::Tick() {
   const MonotonicTime now = clock_.Monotonic();
   const Duration cpu = CpuTime();
   const auto passed = static_cast<double>((now - last_tick_).count());
-  const bool quiet = static_cast<double>((cpu - last_cpu_).count()) < kQuietShare * passed;
-  if (quiet && mallinfo2().fordblks > kWorthTrimming) malloc_trim(0);
+  if (static_cast<double>((cpu - last_cpu_).count()) < kQuietShare * passed) ReturnFreeMemory();
   last_tick_ = now;
   last_cpu_ = cpu;
 }

@@ -7,14 +7,19 @@
 
 namespace postroad::server {
 
-// The allocator keeps what was freed for the next burst, also when none comes. Used on one thread.
+// Gives back what the allocator keeps of freed memory, if it is much. That takes milliseconds, so
+// it is not for a thread that serves.
+void ReturnFreeMemory();
+
+// jemalloc gives back what was freed as time passes, but looks at the time only while the process
+// allocates: what a burst left stays if none comes after it. Used on one thread.
 class MemoryKeeper {
  public:
   static constexpr Duration kInterval = std::chrono::seconds(30);
 
   explicit MemoryKeeper(Clock& clock);
-  // To be called about every kInterval. Trims if much is free and the process did little since the
-  // last call; that takes milliseconds, so it is not for a thread that serves.
+  // To be called about every kInterval. Returns free memory if the process did little since the
+  // last call.
   void Tick();
 
  private:

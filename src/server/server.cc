@@ -1,8 +1,6 @@
 // See server.h.
 #include "server/server.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -31,6 +29,7 @@
 #include "runtime/log.h"
 #include "server/config/address.h"
 #include "server/grpc_credentials.h"
+#include "server/memory.h"
 #include "server/net/tls_files.h"
 #include "server/outbox_admin.h"
 #include "server/outbox_target.h"
@@ -104,7 +103,7 @@ Status Server::Impl::Open() {
   POSTROAD_TRY(StartKafka());
   WritePortsFile();
   ready = true;
-  malloc_trim(0);  // what recovery needed
+  ReturnFreeMemory();  // what recovery needed
   return {};
 }
 

@@ -174,6 +174,23 @@ TEST_P(MarkedOutbox, EveryFieldOfAnEventArrives) {
   }));
 }
 
+TEST_P(MarkedOutbox, NamesWithQuotesInThem) {
+  options = *Complete({.name = "odd", .url = kind->url(), .table = "odd\"t`a'ble"});
+  for (int time = 1; time <= 2; ++time) {
+    const Status installed = Install(options);
+    ASSERT_TRUE(installed) << time << installed.error().ToString();
+  }
+  Start();
+  const std::string table = IsSqlite() ? "\"odd\"\"t`a'ble" : "`odd\"t``a'ble";
+  const std::string quote = IsSqlite() ? "\"" : "`";
+  const std::string own = table + quote;
+  sql->One("INSERT INTO " + own + " (topic, payload) VALUES ('_bad', 'x')");
+  sql->One("INSERT INTO " + own + " (topic, payload) VALUES ('t', 'x')");
+  ASSERT_TRUE(Arrives("t", 1));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM " + own + " WHERE delivered", "1"));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM " + table + "_poison" + quote, "1"));
+}
+
 TEST_P(MarkedOutbox, CommittedOnlyInOrderInPages) {
   options.batch_rows = 7;
   options.batch_bytes = 10;
@@ -447,6 +464,30 @@ TEST_P(ServerOutbox, ATableOfTheUsersOwn) {
   EXPECT_EQ(house.Payloads("t"), (std::vector<std::string>{"1", "3"}));
   EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM messages_poison", "1"));
   EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM messages WHERE NOT sent", "1"));
+}
+
+// The index is made by SQL that is itself a text in SQL.
+TEST_P(ServerOutbox, ATableOfTheUsersOwnWithQuotesInItsNames) {
+  sql->One(
+      "CREATE TABLE `it's ``theirs` (`no'` CHAR(36) PRIMARY KEY, channel VARCHAR(200), body TEXT, "
+      "`se\\nt` BOOLEAN NOT NULL DEFAULT FALSE)");
+  options = *Complete(
+      {.name = "own",
+       .url = kind->url(),
+       .layout = Layout::kColumns,
+       .table = "it's `theirs",
+       .columns = {.id = "no'", .topic = "channel", .payload = "body", .delivered = "se\\nt"}});
+  for (int time = 1; time <= 2; ++time) {
+    const Status installed = Install(options);
+    ASSERT_TRUE(installed) << time << installed.error().ToString();
+  }
+  EXPECT_EQ(sql->One("SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = "
+                     "DATABASE() AND table_name = 'it''s `theirs' AND index_name = 'undelivered'"),
+            "2");
+  Start();
+  sql->One("INSERT INTO `it's ``theirs` (`no'`, channel, body) VALUES ('a', 't', '1')");
+  ASSERT_TRUE(Arrives("t", 1));
+  EXPECT_TRUE(BecomesOne("SELECT COUNT(*) FROM `it's ``theirs` WHERE `se\\nt`", "1"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, ServerOutbox, ::testing::Values(kMariaDbParam, kMySqlParam),

@@ -222,6 +222,20 @@ TEST_F(Wake, NoRowOfManyBurstsIsLeftBehind) {
   EXPECT_EQ(house.Stored("t").size(), posted);
 }
 
+TEST_F(Wake, OfATableWithQuotesInItsName) {
+  options = *Complete({.name = "odd", .url = url, .table = "public.odd\"t`a'ble"});
+  options.poll_interval = options.busy_poll_interval = std::chrono::minutes(1);
+  for (int time = 1; time <= 2; ++time) {
+    const Status installed = InstallPostgres(options);
+    ASSERT_TRUE(installed) << time << installed.error().ToString();
+  }
+  ASSERT_TRUE(Leads(Start()));
+  ASSERT_TRUE(Sleeps());
+  ASSERT_TRUE(IsQuiet());
+  sql->Run("SELECT \"odd\"\"t`a'ble_post\"('t', 'x')");
+  EXPECT_TRUE(Arrives("t", 1));
+}
+
 // Tables whose rows are marked have the same trigger.
 TEST_F(Wake, OfAMarkedTable) {
   options.marked = true;

@@ -61,21 +61,24 @@ void Replace(std::string& text, std::string_view name, const std::string& value)
   }
 }
 
-std::string Quoted(const std::string& name) {
-  std::string quoted = "`";
-  for (const char c : name) quoted += c == '.' ? "`.`" : std::string(1, c);
-  return quoted + "`";
+// For within a literal. A backslash is kept as it is only where the session does not take it for an
+// escape (NO_BACKSLASH_ESCAPES), so no name with one is right in both.
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '\'' ? "''" : c == '\\' ? "\\\\" : std::string(1, c);
+  return escaped;
 }
 
 std::string IndexDdl(const SourceOptions& options) {
   const size_t dot = options.table.rfind('.');
   const bool has_schema = dot != options.table.npos;
   std::string ddl(kIndex);
-  Replace(ddl, "{schema}", has_schema ? "'" + options.table.substr(0, dot) + "'" : "DATABASE()");
-  Replace(ddl, "{name}", has_schema ? options.table.substr(dot + 1) : options.table);
-  Replace(ddl, "{table}", Quoted(options.table));
-  Replace(ddl, "{delivered}", Quoted(options.columns.delivered));
-  Replace(ddl, "{id}", Quoted(options.columns.id));
+  Replace(ddl, "{schema}",
+          has_schema ? "'" + Escaped(options.table.substr(0, dot)) + "'" : "DATABASE()");
+  Replace(ddl, "{name}", Escaped(has_schema ? options.table.substr(dot + 1) : options.table));
+  Replace(ddl, "{table}", Escaped(MariaDbQuoted(options.table)));
+  Replace(ddl, "{delivered}", Escaped(MariaDbQuoted(options.columns.delivered)));
+  Replace(ddl, "{id}", Escaped(MariaDbQuoted(options.columns.id)));
   return ddl;
 }
 
@@ -84,8 +87,8 @@ std::string IndexDdl(const SourceOptions& options) {
 std::string MariaDbDdl(const SourceOptions& options) {
   std::string ddl(options.layout == Layout::kPostroad ? kOutbox : "");
   ddl += kPoison;
-  Replace(ddl, "{table}", Quoted(options.table));
-  Replace(ddl, "{poison}", Quoted(PoisonTableOf(options.table)));
+  Replace(ddl, "{table}", MariaDbQuoted(options.table));
+  Replace(ddl, "{poison}", MariaDbQuoted(PoisonTableOf(options.table)));
   if (options.layout != Layout::kPostroad && !options.columns.delivered.empty()) {
     ddl += IndexDdl(options);
   }

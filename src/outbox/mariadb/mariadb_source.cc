@@ -29,14 +29,6 @@ constexpr const char* kSettings[] = {"SET SESSION TRANSACTION ISOLATION LEVEL RE
                                      "SET SESSION net_read_timeout = 8",
                                      "SET SESSION net_write_timeout = 8"};
 
-std::string Quoted(std::string_view name) {
-  std::string quoted = "`";
-  for (const char c : name) {
-    quoted += c == '.' ? "`.`" : c == '`' ? "``" : std::string(1, c);
-  }
-  return quoted + "`";
-}
-
 struct CloseIt {
   void operator()(MYSQL* db) const { mysql_close(db); }
 };
@@ -129,7 +121,7 @@ class MariaDbSession final : public SqlSession {
   }
 
   const Dialect& dialect() const override { return kDialect; }
-  std::string Quote(std::string_view name) const override { return Quoted(name); }
+  std::string Quote(std::string_view name) const override { return MariaDbQuoted(name); }
   std::string Literal(std::string_view text) const override {
     std::string escaped(2 * text.size() + 1, '\0');
     escaped.resize(mysql_real_escape_string(db_.get(), escaped.data(), text.data(), text.size()));
@@ -142,11 +134,11 @@ class MariaDbSession final : public SqlSession {
                               [](const std::string& name) {
                                 return "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', " + name + ")";
                               },
-                          .quote = Quoted});
+                          .quote = MariaDbQuoted});
   }
   std::vector<Order> RowOrder() const override {
     const Columns& c = options_.columns;
-    return {{"t." + Quoted(c.order.empty() ? c.id : c.order)}};
+    return {{"t." + MariaDbQuoted(c.order.empty() ? c.id : c.order)}};
   }
 
   Result<std::vector<Row>> Query(const std::string& sql) override {
@@ -202,7 +194,7 @@ class MariaDbSession final : public SqlSession {
   }
 
   Result<std::vector<std::string>> ColumnsOf(const std::string& table) {
-    const auto rows = Query("SHOW COLUMNS FROM " + Quoted(table));
+    const auto rows = Query("SHOW COLUMNS FROM " + MariaDbQuoted(table));
     if (!rows && rows.error().reason == std::to_string(ER_NO_SUCH_TABLE)) {
       return Fail(ErrorCode::kFailedPrecondition,
                   "there is no table " + table + "; `postroad outbox install` makes it", {},
@@ -219,17 +211,18 @@ class MariaDbSession final : public SqlSession {
     const std::string& own = options_.table;
     const std::string poison = PoisonTableOf(own);
     const std::string none = " WHERE 1 = 0", no_row = " FROM DUAL WHERE 1 = 0";
-    const std::string id = Quoted(options_.columns.id);
+    const std::string id = MariaDbQuoted(options_.columns.id);
     for (const auto& [right, table, sql] :
          std::initializer_list<std::tuple<std::string, std::string, std::string>>{
-             {"SELECT", own, "SELECT 1 FROM " + Quoted(own) + none},
-             {"UPDATE", own, "UPDATE " + Quoted(own) + " SET " + id + " = " + id + none},
-             {"DELETE", own, "DELETE FROM " + Quoted(own) + none},
-             {"SELECT", poison, "SELECT 1 FROM " + Quoted(poison) + none},
+             {"SELECT", own, "SELECT 1 FROM " + MariaDbQuoted(own) + none},
+             {"UPDATE", own, "UPDATE " + MariaDbQuoted(own) + " SET " + id + " = " + id + none},
+             {"DELETE", own, "DELETE FROM " + MariaDbQuoted(own) + none},
+             {"SELECT", poison, "SELECT 1 FROM " + MariaDbQuoted(poison) + none},
              {"INSERT", poison,
-              "INSERT INTO " + Quoted(poison) + " (reader, id, reason) SELECT '', '', ''" + no_row},
-             {"UPDATE", poison, "UPDATE " + Quoted(poison) + " SET tries = 1" + none},
-             {"DELETE", poison, "DELETE FROM " + Quoted(poison) + none}}) {
+              "INSERT INTO " + MariaDbQuoted(poison) + " (reader, id, reason) SELECT '', '', ''" +
+                  no_row},
+             {"UPDATE", poison, "UPDATE " + MariaDbQuoted(poison) + " SET tries = 1" + none},
+             {"DELETE", poison, "DELETE FROM " + MariaDbQuoted(poison) + none}}) {
       if (const auto tried = Run(sql); !tried) return Fail(Lacks(tried.error(), right, table));
     }
     return {};
@@ -268,6 +261,14 @@ Status InstallMariaDb(const SourceOptions& options) {
   } while (next == 0);
   if (next > 0) return Fail(ErrorOf(db.get()));
   return {};
+}
+
+std::string MariaDbQuoted(std::string_view name) {
+  std::string quoted = "`";
+  for (const char c : name) {
+    quoted += c == '.' ? "`.`" : c == '`' ? "``" : std::string(1, c);
+  }
+  return quoted + "`";
 }
 
 }  // namespace postroad::outbox

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "outbox/options.h"
 #include "outbox/source.h"
@@ -15,6 +16,8 @@ namespace postroad::outbox {
 // ?socket=/path or ?ssl_ca=/file.pem (the server's certificate is then verified). `waker` must
 // outlive the source.
 std::unique_ptr<Source> NewMariaDbSource(const SourceOptions& options, Waker& waker);
+// A name, also `schema.table`, for SQL.
+std::string MariaDbQuoted(std::string_view name);
 std::string MariaDbDdl(const SourceOptions& options);
 Status InstallMariaDb(const SourceOptions& options);
 

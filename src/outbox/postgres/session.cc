@@ -64,7 +64,7 @@ Result<bool> IsLed(Connection& connection, const SourceOptions& options, const s
 }
 
 Status Listen(Connection& connection, const SourceOptions& options) {
-  return connection.RunScript("LISTEN \"" + Channel(options.table) + "\"");
+  return connection.RunScript("LISTEN " + Connection::Quote(Channel(options.table)));
 }
 
 Result<std::vector<std::string>> TriggerAdvice(Connection& connection,

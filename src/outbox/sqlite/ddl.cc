@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kOutbox =
     R"(-- Postroad's outbox: what a transaction writes here is an event once it commits.
-CREATE TABLE IF NOT EXISTS "{table}" (
+CREATE TABLE IF NOT EXISTS {table} (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   event_id     TEXT NOT NULL DEFAULT (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' ||
                  substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' ||
@@ -29,13 +29,13 @@ CREATE TABLE IF NOT EXISTS "{table}" (
 )";
 
 constexpr std::string_view kRest = R"(
-CREATE INDEX IF NOT EXISTS "{table}_undelivered" ON "{table}" ("{id}")
-  WHERE "{delivered}" = false OR "{delivered}" IS NULL;
+CREATE INDEX IF NOT EXISTS {index} ON {table} ({id})
+  WHERE {delivered} = false OR {delivered} IS NULL;
 )";
 
 constexpr std::string_view kPoison = R"(
 -- Rows that can be no events, with the reason.
-CREATE TABLE IF NOT EXISTS "{poison}" (
+CREATE TABLE IF NOT EXISTS {poison} (
   reader   TEXT NOT NULL,
   id       TEXT NOT NULL,
   event_id TEXT,
@@ -60,10 +60,11 @@ std::string SqliteDdl(const SourceOptions& options) {
   std::string ddl(options.layout == Layout::kPostroad ? kOutbox : "");
   if (!options.columns.delivered.empty()) ddl += kRest;
   ddl += kPoison;
-  Replace(ddl, "{table}", options.table);
-  Replace(ddl, "{poison}", PoisonTableOf(options.table));
-  Replace(ddl, "{id}", options.columns.id);
-  Replace(ddl, "{delivered}", options.columns.delivered);
+  Replace(ddl, "{table}", SqliteQuoted(options.table));
+  Replace(ddl, "{index}", SqliteQuoted(options.table + "_undelivered"));
+  Replace(ddl, "{poison}", SqliteQuoted(PoisonTableOf(options.table)));
+  Replace(ddl, "{id}", SqliteQuoted(options.columns.id));
+  Replace(ddl, "{delivered}", SqliteQuoted(options.columns.delivered));
   return ddl;
 }
 

@@ -25,12 +25,6 @@ std::string PathOf(const std::string& url) {
   return path;
 }
 
-std::string Quoted(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
 struct Close {
   void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -121,7 +115,7 @@ class SqliteSession final : public SqlSession {
   }
 
   const Dialect& dialect() const override { return kDialect; }
-  std::string Quote(std::string_view name) const override { return Quoted(name); }
+  std::string Quote(std::string_view name) const override { return SqliteQuoted(name); }
   std::string Literal(std::string_view text) const override {
     std::string quoted = "'";
     for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c == '\0' ? ' ' : c);
@@ -136,11 +130,11 @@ class SqliteSession final : public SqlSession {
                return "CAST(round((julianday(" + name +
                       ") - 2440587.5) * 86400000.0) AS INTEGER) * 1000";
              },
-         .quote = Quoted});
+         .quote = SqliteQuoted});
   }
   std::vector<Order> RowOrder() const override {
     const Columns& c = options_.columns;
-    return {{"t." + Quoted(c.order.empty() ? c.id : c.order)}};
+    return {{"t." + SqliteQuoted(c.order.empty() ? c.id : c.order)}};
   }
 
   Result<std::vector<Row>> Query(const std::string& sql) override {
@@ -230,6 +224,12 @@ Status InstallSqlite(const SourceOptions& options) {
   const int code = sqlite3_exec(db.get(), script.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return Fail(ErrorOf(db.get(), code));
   return {};
+}
+
+std::string SqliteQuoted(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
 }
 
 }  // namespace postroad::outbox

@@ -2523,9 +2523,8 @@ type Stats struct {
 	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	DiskBytes     uint64                 `protobuf:"varint,3,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
 	FreeDiskBytes uint64                 `protobuf:"varint,4,opt,name=free_disk_bytes,json=freeDiskBytes,proto3" json:"free_disk_bytes,omitempty"`
-	// As the storage engine estimates it: topics made and deleted of late may count wrong.
-	Topics        uint64 `protobuf:"varint,5,opt,name=topics,proto3" json:"topics,omitempty"`
-	Subscriptions uint64 `protobuf:"varint,6,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	Topics        uint64                 `protobuf:"varint,5,opt,name=topics,proto3" json:"topics,omitempty"`
+	Subscriptions uint64                 `protobuf:"varint,6,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	// The feed's oldest position kept, and its next.
 	FeedFirst uint64                 `protobuf:"varint,7,opt,name=feed_first,json=feedFirst,proto3" json:"feed_first,omitempty"`
 	FeedNext  uint64                 `protobuf:"varint,8,opt,name=feed_next,json=feedNext,proto3" json:"feed_next,omitempty"`

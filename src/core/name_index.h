@@ -6,11 +6,13 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <vector>
 
 namespace postroad {
+
+// XXH3, for tables in memory.
+uint64_t HashOfName(std::string_view name);
 
 // Views the names, which must outlive it.
 class NameIndex {
@@ -23,9 +25,10 @@ class NameIndex {
     bool added;
   };
   // The number of this name, which becomes `number` if the name is new. The name is not empty.
-  Place Add(std::string_view name, uint32_t number) {
+  Place Add(std::string_view name, uint32_t number) { return Add(name, HashOfName(name), number); }
+  // The same with the name's hash.
+  Place Add(std::string_view name, uint64_t hash, uint32_t number) {
     if ((size_ + 1) * 4 > slots_.size() * 3) Grow();
-    const size_t hash = std::hash<std::string_view>{}(name);
     for (size_t i = hash & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
       Slot& slot = slots_[i];
       if (slot.name.empty()) {
@@ -40,7 +43,7 @@ class NameIndex {
  private:
   struct Slot {
     std::string_view name;  // empty: nothing is here
-    size_t hash = 0;
+    uint64_t hash = 0;
     uint32_t number = 0;
   };
 

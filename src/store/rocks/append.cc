@@ -27,6 +27,7 @@ class AppendPlan {
  private:
   struct Topic {
     std::string_view name;
+    uint64_t hash;
     TopicState state;
   };
 
@@ -53,6 +54,9 @@ class AppendPlan {
 };
 
 namespace {
+
+// Names whose memory is asked for ahead of the one at hand.
+constexpr size_t kPrefetchAhead = 8;
 
 Timestamp GroupTime(std::span<const RunToAppend> runs, Timestamp not_before) {
   for (const RunToAppend& run : runs) not_before = std::max(not_before, run.stored_at);
@@ -147,19 +151,29 @@ Status AppendPlan::AddRun(const RunToAppend& run) {
 }
 
 Status AppendPlan::FindTopics(std::span<const RunToAppend> runs) {
-  std::vector<uint32_t> unknown;  // in topics_
   for (const RunToAppend& run : runs) {
     POSTROAD_TRY(CheckRun(run));
     if (!topics_.empty() && topics_.back().name == run.topic) {
       topic_of_.push_back(static_cast<uint32_t>(topics_.size() - 1));
       continue;
     }
-    const auto [number, added] = names_.Add(run.topic, static_cast<uint32_t>(topics_.size()));
+    const uint64_t hash = HashOfName(run.topic);
+    const auto [number, added] = names_.Add(run.topic, hash, static_cast<uint32_t>(topics_.size()));
     topic_of_.push_back(number);
-    if (!added) continue;
-    const auto state = store_.cache_.Find(run.topic);
-    if (!state) unknown.push_back(static_cast<uint32_t>(topics_.size()));
-    topics_.push_back({run.topic, state.value_or(TopicState())});
+    if (added) topics_.push_back({run.topic, hash, {}});
+  }
+  std::vector<uint32_t> unknown;  // in topics_
+  for (uint32_t at = 0; at < topics_.size(); ++at) {
+    if (at + kPrefetchAhead < topics_.size()) {
+      store_.cache_.Prefetch(topics_[at + kPrefetchAhead].hash);
+      store_.names_.Prefetch(topics_[at + kPrefetchAhead].hash);
+    }
+    Topic& topic = topics_[at];
+    if (const auto state = store_.cache_.Find(topic.name, topic.hash)) {
+      topic.state = *state;
+    } else {
+      unknown.push_back(at);
+    }
   }
   return unknown.empty() ? Status() : LoadOrCreate(std::move(unknown));
 }
@@ -170,23 +184,31 @@ Status AppendPlan::LoadOrCreate(std::vector<uint32_t> unknown) {
   names.reserve(unknown.size());
   for (const uint32_t at : unknown) names.push_back(topics_[at].name);
   const std::vector<uint32_t> order = OrderOfNames(names);
-  std::vector<std::string_view> sorted;
-  sorted.reserve(names.size());
-  for (const uint32_t i : order) sorted.push_back(names[i]);
-  POSTROAD_ASSIGN(const auto stored, store_.LoadTopics(sorted));
+  names.clear();  // those that may be stored
+  for (const uint32_t i : order) {
+    const Topic& topic = topics_[unknown[i]];
+    if (store_.names_.MayHold(topic.hash)) names.push_back(topic.name);
+  }
+  POSTROAD_ASSIGN(const auto stored, store_.LoadTopics(names));
   std::optional<TopicRuns> stored_runs;
-  for (size_t i = 0; i < order.size(); ++i) {
-    const uint32_t at = unknown[order[i]];
-    if (!stored[i]) {
+  size_t asked = 0;
+  created_.reserve(unknown.size());
+  for (const uint32_t i : order) {
+    const uint32_t at = unknown[i];
+    const bool was_asked = asked < names.size() && names[asked].data() == topics_[at].name.data();
+    const std::optional<TopicValue> value = was_asked ? stored[asked++] : std::nullopt;
+    if (!value) {
       created_.push_back(at);
       continue;
     }
     if (!stored_runs) stored_runs.emplace(*store_.engine_);
-    POSTROAD_ASSIGN(topics_[at].state, store_.LoadState(*stored[i], *stored_runs));
+    POSTROAD_ASSIGN(topics_[at].state, store_.LoadState(*value, *stored_runs));
   }
   // Ids are given in the order of the runs, so that these are put in order too.
   for (const uint32_t at : unknown) {
-    if (topics_[at].state.id == TopicId()) topics_[at].state = Create();
+    if (topics_[at].state.id != TopicId()) continue;
+    topics_[at].state = Create();
+    store_.names_.Add(topics_[at].hash);
   }
   return {};
 }
@@ -222,7 +244,12 @@ rocksdb::WriteBatch& AppendPlan::Finish(std::span<const Mutation> mutations) {
 }
 
 void AppendPlan::Publish() {
-  for (const Topic& topic : topics_) store_.cache_.Put(topic.name, topic.state);
+  for (size_t at = 0; at < topics_.size(); ++at) {
+    if (at + kPrefetchAhead < topics_.size()) {
+      store_.cache_.Prefetch(topics_[at + kPrefetchAhead].hash);
+    }
+    store_.cache_.Put(topics_[at].name, topics_[at].hash, topics_[at].state);
+  }
   store_.topics_ += next_topic_.value() - store_.next_topic_.value();
   store_.next_topic_ = next_topic_;
   store_.last_stored_ = stored_at_;

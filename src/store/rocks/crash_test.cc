@@ -270,8 +270,8 @@ TEST(Crash, AFlippedByteInATableFileIsToldWithTopicAndOffset) {
   EXPECT_FALSE(report->problems.empty());
 }
 
-// What is wrong with a topic's first run is told like any other: its name comes from the runs behind
-// it, or from the list of topics where there are none.
+// What is wrong with a topic's first run is told like any other: its name comes from the runs
+// behind it, or from the list of topics where there are none.
 TEST(Crash, ADamageInTheFirstRunIsToldWithTopicAndOffset) {
   TemporaryFolder folder;
   MakeFlushedStore(folder / "data");

@@ -63,7 +63,9 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   return table;
 }
 
-// Each post to a new topic asks whether it is there, and puts a key that is in no order.
+// Each post to a new topic puts a key that is in no order. Whether a name is there is asked of few
+// that are not (topic_names.h), so that the lists in memory need no filter. They stay sorted as
+// they are filled: a hash table would fill faster, but cost more when it is flushed.
 void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
                  const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table = TableOptions(cache);
@@ -71,10 +73,6 @@ void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
   table.cache_index_and_filter_blocks = false;
   table.block_size = 4 << 10;
   topics.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  // In memory a filter, too, so that a name that is nowhere costs one probe there. The list stays
-  // sorted as it is filled: a hash table would fill faster, but cost more when it is flushed.
-  topics.memtable_prefix_bloom_size_ratio = 0.1;
-  topics.memtable_whole_key_filtering = true;
   topics.write_buffer_size = 4 << 20;
   topics.level0_file_num_compaction_trigger = 8;
 }

@@ -74,6 +74,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Start(DirectoryLock lock,
   std::unique_ptr<RocksStore> store(new RocksStore(std::move(lock), std::move(engine)));
   store->epoch_ = Epoch(*epoch);
   if (next_topic) store->next_topic_ = TopicId(*next_topic);
+  store->names_.Load(*store->engine_);
   POSTROAD_TRY(store->LoadTopicCount());
   POSTROAD_TRY(store->LoadFeedEnd());
   POSTROAD_TRY(store->TakeCleanMark());

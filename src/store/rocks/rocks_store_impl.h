@@ -15,6 +15,7 @@
 #include "store/rocks/formats.h"
 #include "store/rocks/space_reclaimer.h"
 #include "store/rocks/topic_cache.h"
+#include "store/rocks/topic_names.h"
 
 namespace postroad::store {
 
@@ -92,9 +93,10 @@ class RocksStore final : public Store {
   bool clean_start_ = true;
   // Held over each append and each deletion of a topic, whose batches depend on what is stored.
   std::mutex append_mutex_;
-  TopicCache cache_;         // guarded by append_mutex_, but for its size
-  TopicId next_topic_{1};    // guarded by append_mutex_
-  Timestamp last_stored_{};  // guarded by append_mutex_
+  TopicNames names_;             // added to under append_mutex_
+  TopicCache cache_;             // guarded by append_mutex_, but for its size
+  TopicId next_topic_{1};        // guarded by append_mutex_
+  Timestamp last_stored_{};      // guarded by append_mutex_
   uint64_t deleted_topics_ = 0;  // guarded by append_mutex_
   // What is committed; written under append_mutex_ (feed_first_: by TrimFeed).
   std::atomic<uint64_t> topics_ = 0;

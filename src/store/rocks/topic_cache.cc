@@ -2,12 +2,10 @@
 #include "store/rocks/topic_cache.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace postroad::store {
 
-TopicCache::Place TopicCache::Locate(std::string_view name) {
-  const size_t hash = std::hash<std::string_view>{}(name);
+TopicCache::Place TopicCache::Locate(std::string_view name, uint64_t hash) {
   Place place{sets_[hash % sets_.size()], static_cast<uint32_t>(hash >> 32), 0};
   if (!place.set) {
     place.way = kWays;
@@ -23,15 +21,15 @@ TopicCache::Place TopicCache::Locate(std::string_view name) {
   return place;
 }
 
-std::optional<TopicState> TopicCache::Find(std::string_view name) {
-  const Place place = Locate(name);
+std::optional<TopicState> TopicCache::Find(std::string_view name, uint64_t hash) {
+  const Place place = Locate(name, hash);
   if (place.way == kWays) return std::nullopt;
   place.set->used[place.way] = ++clock_;
   return place.set->items[place.way].state;
 }
 
-void TopicCache::Put(std::string_view name, const TopicState& state) {
-  Place place = Locate(name);
+void TopicCache::Put(std::string_view name, uint64_t hash, const TopicState& state) {
+  Place place = Locate(name, hash);
   if (!place.set) place.set = std::make_unique<Set>();
   Set& set = *place.set;
   if (place.way == kWays) {
@@ -44,11 +42,18 @@ void TopicCache::Put(std::string_view name, const TopicState& state) {
   set.used[place.way] = ++clock_;
 }
 
-void TopicCache::Erase(std::string_view name) {
-  const Place place = Locate(name);
+void TopicCache::Erase(std::string_view name, uint64_t hash) {
+  const Place place = Locate(name, hash);
   if (place.way == kWays) return;
   place.set->used[place.way] = 0;
   --size_;
+}
+
+void TopicCache::Prefetch(uint64_t hash) const {
+  const Set* set = sets_[hash % sets_.size()].get();
+  if (set == nullptr) return;
+  __builtin_prefetch(&set->tags);
+  __builtin_prefetch(&set->used);
 }
 
 }  // namespace postroad::store

@@ -33,9 +33,12 @@ class TopicCache {
  public:
   explicit TopicCache(size_t capacity) : sets_((capacity + kWays - 1) / kWays) {}
 
-  std::optional<TopicState> Find(std::string_view name);
-  void Put(std::string_view name, const TopicState& state);
-  void Erase(std::string_view name);
+  // `hash`: HashOfName(name).
+  std::optional<TopicState> Find(std::string_view name, uint64_t hash);
+  void Put(std::string_view name, uint64_t hash, const TopicState& state);
+  void Erase(std::string_view name, uint64_t hash);
+  // Asks for the memory that Find, and Put, will look at first.
+  void Prefetch(uint64_t hash) const;
   size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
@@ -55,7 +58,7 @@ class TopicCache {
     size_t way;  // kWays: the name is not there
   };
 
-  Place Locate(std::string_view name);
+  Place Locate(std::string_view name, uint64_t hash);
 
   std::vector<std::unique_ptr<Set>> sets_;
   uint64_t clock_ = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/name_index.h"
 #include "store/rocks/rocks_store_impl.h"
 #include "store/rocks/store_keys.h"
 #include "store/rocks/topic_runs.h"
@@ -19,6 +20,7 @@ Error NoSuchTopic(std::string_view what) {
 }  // namespace
 
 Result<std::optional<TopicValue>> RocksStore::LoadTopic(std::string_view name) {
+  if (!names_.MayHold(HashOfName(name))) return std::nullopt;
   rocksdb::PinnableSlice value;
   POSTROAD_ASSIGN(const bool found, engine_->Get(Family::kTopics, name, value));
   if (!found) return std::nullopt;
@@ -160,7 +162,7 @@ Status RocksStore::DeleteTopic(std::string_view name) {
     POSTROAD_TRY(engine_->Commit(batch, true));
     ++deleted_topics_;
     --topics_;
-    cache_.Erase(name);
+    cache_.Erase(name, HashOfName(name));
   }
   reclaimer_.ReclaimRuns(RunKey(id, Offset(0)), RunKey(id, next));
   return {};

@@ -178,8 +178,8 @@ class Session : public std::enable_shared_from_this<Session> {
   virtual ~Session() = default;
 
   // --- The transport's calls ---
-  // Bytes came, perhaps many frames, perhaps none whole: the peer lives. Called before Receive, once
-  // for what was read at once.
+  // Bytes came, perhaps many frames, perhaps none whole: the peer lives. Called before Receive,
+  // once for what was read at once.
   virtual void ReceivedBytes() = 0;
   // One frame came.
   virtual void Receive(std::string_view frame) = 0;

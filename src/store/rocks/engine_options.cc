@@ -74,7 +74,10 @@ void SetUpTopics(rocksdb::ColumnFamilyOptions& topics,
   table.block_size = 4 << 10;
   topics.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   topics.write_buffer_size = 4 << 20;
-  topics.level0_file_num_compaction_trigger = 8;
+  // Few files hold a name that is looked for, as their filters tell.
+  topics.level0_file_num_compaction_trigger = 16;
+  topics.level0_slowdown_writes_trigger = 32;
+  topics.level0_stop_writes_trigger = 48;
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// A Bloom filter of blocks that grows by layers.
 #include "store/rocks/name_filter.h"
 
 namespace postroad::store {
@@ -17,6 +18,8 @@ NameFilter::Block& NameFilter::Layer::At(uint64_t hash) const {
 }
 
 void NameFilter::Add(uint64_t hash) {
+  // An append that failed is tried again, maybe for hours.
+  if (MayHold(hash)) return;
   size_t used = used_.load(std::memory_order_relaxed);
   if (room_ == 0 && used < kMaxLayers) {
     const size_t blocks = kFirstBlocks << (2 * used);

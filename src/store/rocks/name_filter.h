@@ -20,9 +20,9 @@ class NameFilter {
   NameFilter(const NameFilter&) = delete;
   NameFilter& operator=(const NameFilter&) = delete;
 
-  // By HashOfName.
+  // By HashOfName. A name that it may hold already takes no room.
   void Add(uint64_t hash);
-  // False: it was not added. True: it was, or is one of two in a thousand.
+  // False: it was not added. True: it was, or is one of a few in a thousand.
   bool MayHold(uint64_t hash) const;
   // Asks for the memory that MayHold will look at.
   void Prefetch(uint64_t hash) const;

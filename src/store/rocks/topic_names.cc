@@ -1,3 +1,4 @@
+// Reads the names of the topics stored.
 #include "store/rocks/topic_names.h"
 
 #include <pthread.h>

@@ -29,6 +29,14 @@ TEST(NameFilter, HoldsAllAddedAndFewOthers) {
   EXPECT_LE(filter.bytes(), kNames * 16);
 }
 
+TEST(NameFilter, AddingANameAgainTakesNoRoom) {
+  NameFilter filter;
+  filter.Add(HashOf(0));
+  const size_t bytes = filter.bytes();
+  for (int i = 0; i < 200'000; ++i) filter.Add(HashOf(0));
+  EXPECT_EQ(filter.bytes(), bytes);
+}
+
 TEST(NameFilter, IsAskedWhileItGrows) {
   constexpr uint64_t kNames = 200'000;
   NameFilter filter;
